@@ -1,0 +1,170 @@
+# container-init: static programs around a systemd-nspawn container.
+# `make help` lists the targets and the variables.
+
+VERSION = 0.1.0
+
+PREFIX     ?= /usr/local
+LIBEXECDIR ?= $(PREFIX)/libexec/container-init
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+CXXFLAGS   ?= -Os
+LDFLAGS    ?= -s
+STATIC     ?= yes
+SANITIZE   ?=
+V          ?=
+
+ifeq ($(origin CXX),default)
+CXX = g++
+endif
+export CXX
+
+# A build with sanitizers stands beside the other one.
+ifneq ($(SANITIZE),)
+BUILD            = build/sanitize
+override STATIC  = no
+SANITIZE_FLAGS   = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+override LDFLAGS = $(SANITIZE_FLAGS)
+else
+BUILD = build
+endif
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
+
+PROGRAMS = container-init pre-start post-start
+MAN8     = container-init.8 container-hooks.8
+MAN5     = container.conf.5
+
+MAINS   = $(wildcard init/container-init.cc $(PROGRAMS:%=hooks/%.cc))
+SOURCES = $(filter-out $(MAINS),$(wildcard common/*.cc init/*.cc hooks/*.cc))
+UNIT    = $(wildcard tests/unit/*.cc)
+BINARIES = $(PROGRAMS:%=$(BUILD)/%)
+
+ifeq ($(STATIC),yes)
+# The system's libmnl.a, else one that is fetched.
+LIBMNL_A   ?= $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libmnl 2>/dev/null)/libmnl.a) build/libmnl/libmnl.a)
+LIBMNL      = $(LIBMNL_A)
+LINK_FLAGS  = -static-pie
+else
+LIBMNL_A    =
+LIBMNL      = $(shell $(PKG_CONFIG) --libs libmnl 2>/dev/null || echo -lmnl)
+LINK_FLAGS  = -pie
+endif
+
+# Without the locale's separators fmt needs no std::locale, which is most of libstdc++: fmt 9 and 10
+# know the first macro, later ones the second.
+ALL_CPPFLAGS = -I. -MMD -MP -DVERSION='"$(VERSION)"' -DFMT_STATIC_THOUSANDS_SEPARATOR="','" \
+               -DFMT_USE_LOCALE=0 $(shell $(PKG_CONFIG) --cflags libmnl 2>/dev/null) $(CPPFLAGS)
+ALL_CXXFLAGS = -std=c++20 -fPIE -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow \
+               -Wconversion -Wnon-virtual-dtor $(SANITIZE_FLAGS) $(CXXFLAGS)
+ALL_LDFLAGS  = $(LINK_FLAGS) -Wl,--gc-sections $(LDFLAGS)
+
+all: $(BINARIES)
+
+help:
+	@echo 'make             build the programs into build/'
+	@echo 'make demo        run a container in a network of its own and ping it (root)'
+	@echo 'make check       run the tests'
+	@echo 'make lint        check format, style, scripts and manual pages'
+	@echo 'make install     install programs and manual pages; uninstall removes them'
+	@echo 'make dist        make container-init-$(VERSION).tar.gz'
+	@echo 'make clean       remove build/'
+	@echo
+	@echo 'demo, check and lint install what they miss, as root on Debian and Ubuntu.'
+	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
+	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR'
+
+# Objects
+
+OBJECTS = $(SOURCES:%.cc=$(BUILD)/%.o)
+
+$(BUILD)/%.o: %.cc $(BUILD)/flags | $(BUILD)/prerequisites
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) -c -o $@ $<
+
+# Changes when the flags do, and with it everything.
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(ALL_LDFLAGS))' | \
+	  cmp -s - $@ || echo '$(subst ','\'',$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(ALL_LDFLAGS))' >$@
+
+$(BUILD)/prerequisites:
+	@mkdir -p $(@D)
+	@tests/prerequisites build
+	@touch $@
+
+$(BUILD)/common.a: $(OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+build/libmnl/libmnl.a: | $(BUILD)/prerequisites
+	$(Q)common/fetch-libmnl $(@D)
+
+$(BUILD)/container-init: $(BUILD)/init/container-init.o
+$(BUILD)/pre-start: $(BUILD)/hooks/pre-start.o
+$(BUILD)/post-start: $(BUILD)/hooks/post-start.o
+$(BINARIES): $(BUILD)/common.a $(LIBMNL_A)
+	$(call say,LD,$@)
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/common.a $(LIBMNL)
+
+# Tests
+
+demo: ; @tests/prerequisites --install build demo && $(MAKE) --no-print-directory run-demo
+check: ; @tests/prerequisites --install build check && $(MAKE) --no-print-directory run-check
+lint: ; @tests/prerequisites --install build check lint && $(MAKE) --no-print-directory run-lint
+
+run-demo: $(BINARIES) $(BUILD)/tests/stage2
+	@tests/demo $(BUILD)
+
+run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
+	@tests/run $(BUILD)
+
+UNIT_OBJECTS = $(UNIT:%.cc=$(BUILD)/%.o)
+CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
+
+$(BUILD)/tests/unit-tests: $(UNIT_OBJECTS) $(BUILD)/common.a $(LIBMNL_A)
+	$(call say,LD,$@)
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(filter-out -s -static-pie,$(ALL_LDFLAGS)) -o $@ $(UNIT_OBJECTS) \
+	  $(BUILD)/common.a $(LIBMNL) $(CATCH2)
+
+# A real init for tests and demo: static, so that a root needs nothing else.
+$(BUILD)/tests/stage2: tests/stage2.cc $(BUILD)/flags | $(BUILD)/prerequisites
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=c++20 -O2 -Wall -Wextra -static -s -o $@ $<
+
+run-lint:
+	clang-format --dry-run --Werror $(LINTED)
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.cc,$(LINTED)) -- $(filter-out -MMD -MP,$(ALL_CPPFLAGS)) -std=c++20
+	shellcheck $(SCRIPTS)
+	mandoc -Tlint -W warning $(MAN5:%=man/%) $(MAN8:%=man/%)
+
+LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc)
+SCRIPTS = common/fetch-libmnl tests/debian-mirror tests/prerequisites tests/demo tests/run .ci/run
+
+# Installation
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 755 $(BINARIES) $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) -m 644 $(MAN5:%=man/%) $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 $(MAN8:%=man/%) $(DESTDIR)$(MANDIR)/man8
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(LIBEXECDIR)/%)
+	rm -f $(MAN5:%=$(DESTDIR)$(MANDIR)/man5/%) $(MAN8:%=$(DESTDIR)$(MANDIR)/man8/%)
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+
+dist:
+	git archive --prefix=container-init-$(VERSION)/ -o container-init-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build
+
+.PHONY: all help demo check lint run-demo run-check run-lint install uninstall dist clean always
+.DELETE_ON_ERROR:
+
+-include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)

@@ -1,0 +1,72 @@
+// The configuration of a container, read from the environment and checked as a whole.
+// container.conf(5) documents every variable; this is the same list as values.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/environment.h"
+
+namespace container_init {
+
+// One address family of a pair of links.
+struct FamilyConfig {
+  std::optional<Prefix> host;      // HOST_ADDRESS, HOST_ADDRESS6
+  std::optional<Prefix> local;     // LOCAL_ADDRESS, LOCAL_ADDRESS6
+  std::optional<Address> gateway;  // LOCAL_GATEWAY, LOCAL_GATEWAY6; only of the main pair
+};
+
+// A veth pair with one end on the host and the other in the container.
+struct Pair {
+  std::string host_link;
+  std::string container_link;
+  FamilyConfig ipv4;
+  FamilyConfig ipv6;
+  std::optional<MacAddress> local_mac_address;
+  std::string bridge;  // HOST_BRIDGE; empty for none
+};
+
+// What container-init reads.
+struct Network {
+  std::optional<Pair> pair;  // its host_link is empty where INSTANCE is not known
+  std::vector<Pair> extra_pairs;
+  std::chrono::seconds wait_carrier{0};
+};
+
+// What the programs on the host read.
+struct Config {
+  std::string instance;
+  Network network;
+  std::string root;
+  bool private_network = false;
+  std::string private_users;
+  std::string network_namespace_path;
+  std::vector<std::string> host_ports;
+  std::vector<std::string> interfaces;
+  std::vector<std::string> macvlans;
+  std::vector<std::string> capabilities;
+  std::vector<std::string> tmpfs;
+  bool ephemeral = false;
+  std::string system_path;
+  std::string stage2;
+  bool copy_resolv_conf = true;
+  std::string flake;
+  std::string kill_signal;
+  std::chrono::seconds device_timeout{10};
+  std::vector<std::string> extra_nspawn_flags;
+};
+
+// Both throw one Error, Exit::config, with a line for every fault there is.
+Network parse_network(const Environment& environment);
+Config parse_config(const Environment& environment);
+
+// Whole seconds from 0 to a day, as DEVICE_TIMEOUT and --wait take them.
+Parsed<std::chrono::seconds> parse_seconds(std::string_view text);
+
+// 1 to 64 of letters, digits, - _ and . in labels, as machined takes it.
+bool is_machine_name(std::string_view name);
+
+}  // namespace container_init

@@ -1,0 +1,42 @@
+// The one error type: what a person reads, and the status the program ends with.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace container_init {
+
+// Exit statuses, a documented contract: sysexits.h, and the shell's for programs that do not start.
+enum class Exit : int {
+  ok = 0,
+  usage = 64,    // EX_USAGE: the command line
+  system = 71,   // EX_OSERR: the system refused
+  timeout = 75,  // EX_TEMPFAIL: waited in vain
+  config = 78,   // EX_CONFIG: a variable
+  not_executable = 126,
+  not_found = 127,
+};
+
+// Thrown by everything in common/; only main prints it. One line each, without the program's name.
+class Error : public std::exception {
+ public:
+  Error(Exit exit, std::string line) : exit_(exit), lines_{std::move(line)} {}
+  Error(Exit exit, std::vector<std::string> lines) : exit_(exit), lines_(std::move(lines)) {}
+
+  Exit exit() const { return exit_; }
+  const std::vector<std::string>& lines() const { return lines_; }
+  const char* what() const noexcept override {
+    return lines_.empty() ? "" : lines_.front().c_str();
+  }
+
+ private:
+  Exit exit_;
+  std::vector<std::string> lines_;
+};
+
+// "cannot ACTION: CAUSE" with errno in the system's words.
+Error system_error(int error_number, const std::string& action, const std::string& hint = {});
+
+}  // namespace container_init

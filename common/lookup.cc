@@ -1,0 +1,96 @@
+#include "common/lookup.h"
+
+#include <cerrno>
+#include <vector>
+
+#include "common/codec.h"
+#include "common/error.h"
+#include "common/link_name.h"
+
+namespace container_init {
+namespace {
+
+// One way to ask for a link, and the name it was wanted under.
+struct Query {
+  const std::string& name;
+  Message message;
+};
+
+std::vector<Query> queries_for(const LinkNames& names) {
+  std::vector<Query> queries;
+  for (const std::string& name : names) {
+    if (name.size() > kLongestLinkName)
+      queries.push_back({name, encode_get_link_by_alternative_name(name)});
+    queries.push_back({name, encode_get_link(short_link_name(name))});
+  }
+  return queries;
+}
+
+// Kernels before 5.5 have no alternative names and answer EINVAL or EOPNOTSUPP.
+bool means_absent(int error) { return error == ENODEV || error == EINVAL || error == EOPNOTSUPP; }
+
+}  // namespace
+
+LinkNames names_of(const Plan& plan) {
+  LinkNames names;
+  const auto add = [&](const std::string& name) {
+    if (!name.empty()) names.insert(name);
+  };
+  for (const Operation& operation : plan) {
+    std::visit([&](const auto& concrete) { add(concrete.link); }, operation);
+    if (const auto* set = std::get_if<SetLink>(&operation)) {
+      add(set->new_name);
+      add(set->master);
+    }
+  }
+  return names;
+}
+
+Links find_links(Rtnetlink& rtnetlink, const LinkNames& names) {
+  const auto queries = queries_for(names);
+  std::vector<Message> messages;
+  for (const Query& query : queries) messages.push_back(query.message);
+  const auto answers = rtnetlink.request(messages);
+
+  Links links;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const std::string& name = queries[i].name;
+    if (answers[i].error == 0) {
+      if (auto link = decode_link(answers[i].message)) links.emplace(name, *std::move(link));
+    } else if (!means_absent(answers[i].error)) {
+      throw system_error(answers[i].error, "look up link " + name, answers[i].text);
+    }
+  }
+  return links;
+}
+
+LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& passes) {
+  LinkNames failed;
+  for (const std::string& name : names) {
+    const auto found = links.find(name);
+    if (!passes(found == links.end() ? nullptr : &found->second)) failed.insert(name);
+  }
+  return failed;
+}
+
+Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds timeout,
+                     const LinkTest& passes, int interrupt) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  LinkEvents events;  // first, so that no change after the look is missed
+  for (;;) {
+    Links links = find_links(rtnetlink, names);
+    if (failing(names, links, passes).empty() || !events.wait_until(deadline, interrupt))
+      return links;
+  }
+}
+
+bool exists(const Link* link) { return link != nullptr; }
+bool has_carrier(const Link* link) { return link != nullptr && link->carrier; }
+
+std::string join(const LinkNames& names) {
+  std::string joined;
+  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
+  return joined;
+}
+
+}  // namespace container_init

@@ -1,0 +1,22 @@
+// What a parser gives back: the value, or why the text is none.
+#pragma once
+
+#include <string>
+#include <variant>
+
+namespace container_init {
+
+struct Reason {
+  std::string text;
+};
+
+template <typename T>
+using Parsed = std::variant<T, Reason>;
+
+// The value, or nullptr where the text was refused.
+template <typename T>
+const T* value_of(const Parsed<T>& parsed) {
+  return std::get_if<T>(&parsed);
+}
+
+}  // namespace container_init

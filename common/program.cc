@@ -1,0 +1,124 @@
+#include "common/program.h"
+
+#include <getopt.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <new>
+
+#include "common/config.h"
+#include "common/error.h"
+#include "common/format.h"
+#include "common/words.h"
+
+namespace __gnu_cxx {
+
+// libstdc++'s own prints the name of the exception's type, for which it links 50 kB of demangler.
+// All exceptions are caught in run_program(): nothing gets here.
+void __verbose_terminate_handler() { std::abort(); }
+
+}  // namespace __gnu_cxx
+
+namespace container_init {
+namespace {
+
+enum Option : int { kDryRun = 'n', kHelp = 'h', kVersion = 'V', kWait = 'w' };
+
+constexpr option kOptions[] = {{"dry-run", no_argument, nullptr, kDryRun},
+                               {"help", no_argument, nullptr, kHelp},
+                               {"version", no_argument, nullptr, kVersion},
+                               {"wait", required_argument, nullptr, kWait},
+                               {nullptr, 0, nullptr, 0}};
+
+Error usage_error(const Program& program, std::string_view reason) {
+  return {Exit::usage, format("{}; see {} --help", reason, program.name)};
+}
+
+std::chrono::seconds wait_argument(const Program& program, std::string_view text) {
+  const auto parsed = parse_seconds(text);
+  if (const auto* seconds = value_of(parsed)) return *seconds;
+  throw usage_error(program, format("--wait={}: {}", quote(text), std::get<Reason>(parsed).text));
+}
+
+// What getopt_long(3) does not take, in the words of the command line.
+Error unknown_option(const Program& program, char** argv) {
+  if (optopt == kWait) return usage_error(program, "--wait needs a number of seconds");
+  if (optopt != 0 && optopt < 128 && argv[optind - 1][1] != '-')
+    return usage_error(program, format("unknown option -{}", static_cast<char>(optopt)));
+  return usage_error(program, format("unknown option {}", quote(argv[optind - 1])));
+}
+
+enum class Request { run, help, version };
+
+Request parse_options(const Program& program, int argc, char** argv, Options& options) {
+  opterr = 0;
+  // Options end at the first operand: those that follow are stage 2's.
+  for (int found = 0; (found = getopt_long(argc, argv, "+:nhV", kOptions, nullptr)) != -1;) {
+    if (found == kHelp) return Request::help;
+    if (found == kVersion) return Request::version;
+    if (found == kDryRun) {
+      options.dry_run = true;
+    } else if (found == kWait && program.has_wait) {
+      options.wait = wait_argument(program, optarg);
+    } else {
+      throw unknown_option(program, argv);
+    }
+  }
+  options.operands = std::span(argv + optind, static_cast<std::size_t>(argc - optind));
+  if (program.has_operands && options.operands.empty())
+    throw usage_error(program, "no stage 2 is given");
+  if (!program.has_operands && !options.operands.empty())
+    throw usage_error(program, format("unknown argument {}", quote(options.operands.front())));
+  return Request::run;
+}
+
+int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
+  Options options;
+  switch (parse_options(program, argc, argv, options)) {
+    case Request::help:
+      print(program.usage);
+      return 0;
+    case Request::version:
+      print(format("{} " VERSION "\n", program.name));
+      return 0;
+    case Request::run:
+      break;
+  }
+  return program.run(options, log);
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char** argv) {
+  const Log log(program.name);
+  try {
+    return run_parsed(program, argc, argv, log);
+  } catch (const Error& error) {
+    for (const std::string& line : error.lines()) log.error(line);
+    return static_cast<int>(error.exit());
+  } catch (const std::exception& error) {  // out of memory, above all
+    log.error(error.what());
+    return static_cast<int>(Exit::system);
+  }
+}
+
+void print(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno != EINTR) {
+      throw system_error(errno, "write to standard output");
+    }
+  }
+}
+
+void print(const Plan& plan) {
+  std::string text;
+  for (const Operation& operation : plan) text += ip_command(operation) + '\n';
+  print(text);
+}
+
+}  // namespace container_init

@@ -1,0 +1,38 @@
+// What all programs have in common on the command line and at their end.
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/log.h"
+#include "common/plan.h"
+
+namespace container_init {
+
+struct Options {
+  bool dry_run = false;
+  std::chrono::seconds wait{0};
+  std::span<char*> operands;  // ends with a null pointer behind its last
+};
+
+struct Program {
+  std::string_view name;
+  std::string_view usage;     // all that --help prints
+  bool has_wait = false;      // takes --wait
+  bool has_operands = false;  // takes at least one
+  int (*run)(const Options& options, const Log& log) = nullptr;
+};
+
+// Parses the options, runs the program and returns its exit status. Prints the Error that it
+// throws, a line for each of its lines. --help and --version are answered here.
+int run_program(const Program& program, int argc, char** argv);
+
+// To standard output; Error where it cannot be written.
+void print(std::string_view text);
+
+// The plan as ip(8) commands, one a line.
+void print(const Plan& plan);
+
+}  // namespace container_init

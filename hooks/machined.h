@@ -1,0 +1,18 @@
+// What systemd-machined knows of a container, asked through machinectl(1) and busctl(1).
+#pragma once
+
+#include <string>
+
+#include "common/log.h"
+
+namespace container_init {
+
+// No process is started for it: machined keeps a file for each of its machines.
+bool is_registered(const std::string& instance);
+
+// Ends the machine and waits until machined has forgotten it. One whose leader is dead is only
+// unregistered: ending it would stop its unit, which may be the one that is starting. Error,
+// Exit::timeout, where machined knows it still after 10 s.
+void remove_machine(const std::string& instance, const Log& log);
+
+}  // namespace container_init

@@ -1,0 +1,128 @@
+// pre-start: checks the configuration, removes what an earlier run of the container left behind and
+// waits for the links that it needs.
+
+#include <unistd.h>
+
+#include "common/apply.h"
+#include "common/config.h"
+#include "common/error.h"
+#include "common/format.h"
+#include "common/link_name.h"
+#include "common/lookup.h"
+#include "common/plan.h"
+#include "common/program.h"
+#include "common/rtnetlink.h"
+#include "common/words.h"
+#include "hooks/machined.h"
+#include "hooks/requirements.h"
+
+using namespace container_init;
+
+namespace {
+
+constexpr std::string_view kUsage =
+    "Usage: pre-start [--dry-run]\n"
+    "\n"
+    "Checks the configuration of the container INSTANCE, removes what an earlier run left behind\n"
+    "and waits for the links that the container needs.\n"
+    "\n"
+    "  -n, --dry-run  print the commands that would do the same, and do nothing\n"
+    "  -h, --help     print this\n"
+    "  -V, --version  print the version\n"
+    "\n"
+    "Variables: all of container.conf(5).\n"
+    "\n"
+    "Exit status: 0 done, or nothing to do; 64 usage, 71 system, 75 waited in vain for a link or\n"
+    "for systemd-machined, 78 configuration.\n";
+
+// An earlier run may have had a bridge where there is none now, and the reverse.
+LinkNames main_pair_links(const Config& config) {
+  if (!config.network.pair) return {};
+  return {host_link_name(config.instance, false), host_link_name(config.instance, true)};
+}
+
+LinkNames extra_pair_links(const Config& config) {
+  LinkNames names;
+  for (const Pair& pair : config.network.extra_pairs) names.insert(pair.host_link);
+  return names;
+}
+
+LinkNames names_of(const std::vector<RequiredLink>& required) {
+  LinkNames names;
+  for (const RequiredLink& link : required) names.insert(link.name);
+  return names;
+}
+
+// Whatever is not a veth was made by someone else and is not ours to delete.
+void check_are_veths(const LinkNames& names, const Links& links) {
+  std::vector<std::string> faults;
+  for (const std::string& name : names) {
+    const auto found = links.find(name);
+    if (found == links.end() || found->second.kind == "veth") continue;
+    const std::string& kind = found->second.kind;
+    faults.push_back(
+        format("link {} exists and is {}: wanted as the host's end of a pair, but "
+               "only a veth is ever deleted",
+               name, kind.empty() ? "a device" : "of kind " + kind));
+  }
+  if (!faults.empty()) throw Error(Exit::config, std::move(faults));
+}
+
+Plan make_deletion_plan(const LinkNames& names, const Links& links) {
+  Plan plan;
+  for (const std::string& name : names)
+    if (links.contains(name)) plan.push_back(DeleteLink{name});
+  return plan;
+}
+
+void delete_links(Rtnetlink& rtnetlink, const Plan& plan, const Links& links, const Log& log) {
+  if (plan.empty()) return;
+  apply(rtnetlink, plan, links);
+  for (const Operation& operation : plan)
+    log.notice(
+        format("deleted link {}, left by an earlier run", std::get<DeleteLink>(operation).link));
+}
+
+void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required, Links links,
+                       std::chrono::seconds timeout) {
+  const LinkNames names = names_of(required);
+  if (failing(names, links, exists).empty()) return;
+  links = wait_for_links(rtnetlink, names, timeout, exists);
+  std::vector<std::string> missing;
+  for (const auto& [name, wanted_by, is_bridge] : required)
+    if (!links.contains(name))
+      missing.push_back(
+          format("no link {} after {} s, wanted by {}", name, timeout.count(), wanted_by));
+  if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
+  check_bridges(required, links);
+}
+
+int run(const Options& options, const Log& log) {
+  const Config config = parse_config(Environment(environ));
+  const auto required = required_links(config);
+  LinkNames own = main_pair_links(config);
+  own.merge(extra_pair_links(config));
+  LinkNames all = names_of(required);
+  all.insert(own.begin(), own.end());
+
+  Rtnetlink rtnetlink;
+  const Links links = find_links(rtnetlink, all);
+  check_are_veths(own, links);
+  check_bridges(required, links);
+  const Plan deletion = make_deletion_plan(own, links);
+  if (options.dry_run) {
+    if (is_registered(config.instance)) print("machinectl terminate " + config.instance + "\n");
+    print(deletion);
+    return 0;
+  }
+  if (is_registered(config.instance)) remove_machine(config.instance, log);
+  delete_links(rtnetlink, deletion, links, log);
+  wait_for_required(rtnetlink, required, links, config.device_timeout);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program({.name = "pre-start", .usage = kUsage, .run = run}, argc, argv);
+}

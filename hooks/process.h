@@ -1,0 +1,17 @@
+// Starting another program and waiting for its end.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace container_init {
+
+struct ProcessResult {
+  int status = 0;  // exit status; 128 + signal where one ended it; 127 where it is not installed
+  std::string output;  // the first kilobytes of its standard output
+};
+
+// Found by PATH; standard error is ours. Error, Exit::system, where no process can be made.
+ProcessResult run_process(const std::vector<std::string>& arguments);
+
+}  // namespace container_init

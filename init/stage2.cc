@@ -1,0 +1,134 @@
+#include "init/stage2.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string_view>
+
+#include "common/format.h"
+#include "common/words.h"
+
+namespace container_init {
+namespace {
+
+sigset_t stop_signal_set() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, kStopSignal);
+  return set;
+}
+
+// Fills the object from an offset of the file; false where the file ends before.
+template <typename T>
+bool read_at(const Descriptor& file, off_t offset, T& object) {
+  return pread(file.get(), &object, sizeof(object), offset) == static_cast<ssize_t>(sizeof(object));
+}
+
+// As far as the file goes.
+template <std::size_t N>
+std::string_view read_text_at(const Descriptor& file, off_t offset, std::array<char, N>& buffer) {
+  const ssize_t size = pread(file.get(), buffer.data(), buffer.size(), offset);
+  return {buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+}
+
+// The kernel reads as much of a "#!" line, BINPRM_BUF_SIZE in linux/binfmts.h.
+constexpr std::size_t kLongestScriptLine = 256;
+
+std::string script_interpreter(std::string_view text) {
+  if (!text.starts_with("#!")) return {};
+  const auto words = split_words(text.substr(2, text.find('\n') - 2));
+  return words.empty() ? std::string{} : std::string(words.front());
+}
+
+template <typename Header, typename Segment>
+std::string elf_interpreter(const Descriptor& file) {
+  Header header;
+  if (!read_at(file, 0, header)) return {};
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    Segment segment;
+    const auto offset = static_cast<off_t>(header.e_phoff + i * sizeof(segment));
+    if (!read_at(file, offset, segment)) return {};
+    if (segment.p_type != PT_INTERP) continue;
+    std::array<char, 256> path;
+    const auto text = read_text_at(file, static_cast<off_t>(segment.p_offset), path);
+    return std::string(text.substr(0, text.find('\0')));
+  }
+  return {};
+}
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0 || errno != ENOENT; }
+
+bool is_executable_file(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         access(path.c_str(), X_OK) == 0;
+}
+
+// Follows interpreters as execve(2) does, to the first that is the cause of its error.
+template <typename IsFine>
+std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
+  constexpr int kDeepestChain = 5;  // the kernel gives up there, with ELOOP
+  for (int depth = 0; depth <= kDeepestChain && !path.empty(); ++depth) {
+    if (!is_fine(path)) return path;
+    path = interpreter_of(path);
+  }
+  return std::nullopt;
+}
+
+std::string explain(int error, const std::string& path) {
+  if (error == ENOENT) {
+    const auto missing = find_culprit(path, exists);
+    return missing && *missing != path ? format("its interpreter {} does not exist", *missing) : "";
+  }
+  if (error == EACCES) {
+    const auto refused = find_culprit(path, is_executable_file);
+    return refused ? format("{} is not an executable file", *refused) : "";
+  }
+  if (error == ENOEXEC) return "neither a program for this machine nor a script with #!";
+  return {};
+}
+
+}  // namespace
+
+void block_stop_signal() {
+  const sigset_t stop = stop_signal_set();
+  if (sigprocmask(SIG_BLOCK, &stop, nullptr) != 0)
+    throw system_error(errno, "block the stop signal");
+}
+
+Descriptor open_stop_signal() {
+  const sigset_t stop = stop_signal_set();
+  return Descriptor(signalfd(-1, &stop, SFD_CLOEXEC));
+}
+
+bool is_stop_signal_pending() {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, kStopSignal) == 1;
+}
+
+void exec_stage2(std::span<char*> arguments) {
+  const std::string path = arguments.front();
+  execve(path.c_str(), arguments.data(), environ);
+  const int error = errno;
+  const Error failed = system_error(error, "execute " + path, explain(error, path));
+  throw Error(error == ENOENT ? Exit::not_found : Exit::not_executable, failed.lines());
+}
+
+std::string interpreter_of(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::array<char, kLongestScriptLine> buffer;
+  const auto head = file.is_open() ? read_text_at(file, 0, buffer) : std::string_view{};
+  if (!head.starts_with(ELFMAG)) return script_interpreter(head);
+  if (head.size() > EI_CLASS && head[EI_CLASS] == ELFCLASS32)
+    return elf_interpreter<Elf32_Ehdr, Elf32_Phdr>(file);
+  return elf_interpreter<Elf64_Ehdr, Elf64_Phdr>(file);
+}
+
+}  // namespace container_init
