@@ -300,10 +300,11 @@ void check_link_names(const Network& network, Faults& faults) {
   }
   constexpr std::string_view kTwice = "EXTRA_VETHS: {} is the name of two links {}";
   for (const Pair& pair : network.extra_pairs) {
-    if (!outer.insert(pair.host_link).second)
+    if (!outer.insert(pair.host_link).second) {
       faults.push_back(format(kTwice, quote(pair.host_link), "on the host"));
-    if (!inner.insert(pair.container_link).second)
+    } else if (!inner.insert(pair.container_link).second) {
       faults.push_back(format(kTwice, quote(pair.container_link), "in the container"));
+    }
   }
 }
 

@@ -108,9 +108,9 @@ std::span<const std::byte> Rtnetlink::receive() {
   return std::span(buffer_).first(static_cast<std::size_t>(size));
 }
 
+// Membership alone is not enough: the kernel passes over sockets that have no port yet.
 LinkEvents::LinkEvents() : socket_(open_socket()) {
-  int group = RTNLGRP_LINK;
-  if (mnl_socket_setsockopt(socket_.get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+  if (mnl_socket_bind(socket_.get(), RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
     throw system_error(errno, "listen for changes of links");
 }
 

@@ -1,0 +1,178 @@
+"""What all programs have in common: options, faults of the configuration, and lacking privileges."""
+
+import os
+import subprocess
+
+import pytest
+
+PROGRAMS = ["container-init", "pre-start", "post-start"]
+HOOKS = ["pre-start", "post-start"]
+EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
+
+
+def run(program, *arguments, **variables):
+    return subprocess.run([program, *arguments], env={"PATH": os.environ["PATH"], **variables},
+                          capture_output=True, timeout=60)
+
+
+def operands(program):
+    return ["/bin/true"] if program == "container-init" else []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help(build, program, option):
+    done = run(build / program, option)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(f"Usage: {program} ".encode())
+    assert max(len(line) for line in done.stdout.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(build, program, option):
+    done = run(build / program, option)
+    assert (done.returncode, done.stderr) == (0, b"")
+    name, version = done.stdout.decode().split()
+    assert name == program
+    assert version[0].isdigit()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_output_that_cannot_be_written(build, program):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([build / program, "--help"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == EX_OSERR
+    assert done.stderr == (f"{program}: cannot write to standard output: "
+                           "No space left on device\n").encode()
+
+
+@pytest.mark.parametrize("program,arguments,text", [
+    ("container-init", [], "no stage 2 is given"),
+    ("container-init", ["--"], "no stage 2 is given"),
+    ("container-init", ["--wait=1", "/bin/true"], 'unknown option "--wait=1"'),
+    ("container-init", ["-x", "/bin/true"], "unknown option -x"),
+    ("pre-start", ["--wait=1"], 'unknown option "--wait=1"'),
+    ("pre-start", ["web"], 'unknown argument "web"'),
+    ("post-start", ["--wait"], "--wait needs a number of seconds"),
+    ("post-start", ["--wait=-1"], '--wait="-1": not a number of seconds'),
+    ("post-start", ["--wait=86401"], '--wait="86401": not a number of seconds'),
+    ("post-start", ["--dry-run=1"], 'unknown option "--dry-run=1"'),
+    ("post-start", ["--no\nsuch"], 'unknown option "--no\\x0asuch"'),
+    ("post-start", [""], 'unknown argument ""'),
+])
+def test_usage_error(build, program, arguments, text):
+    done = run(build / program, *arguments, INSTANCE="web")
+    assert done.returncode == EX_USAGE
+    assert done.stderr.decode() == f"{program}: {text}; see {program} --help\n"
+
+
+@pytest.mark.parametrize("program", HOOKS)
+def test_empty_environment(build, program):
+    done = subprocess.run([build / program], env={}, capture_output=True)
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == (f"{program}: INSTANCE is not set; wanted: 1 to 64 of A-Z a-z 0-9 - _ and ., "
+                           "as machinectl(1) accepts\n").encode()
+
+
+def test_container_init_with_empty_environment(build):
+    done = subprocess.run([build / "container-init", build / "tests/stage2", "report"], env={},
+                          capture_output=True)
+    assert done.returncode == 0
+    assert b"\nenv " not in done.stdout
+
+
+ALL_FAULTS = {
+    "HOST_ADDRESS": "10.0.0.256", "HOST_ADDRESS6": "10.0.0.1", "LOCAL_ADDRESS": "10.0.0.1/33",
+    "LOCAL_ADDRESS6": "fe80::1%eth0", "LOCAL_MAC_ADDRESS": "01:00:00:00:00:01",
+    "HOST_BRIDGE": "a/b", "LOCAL_GATEWAY": "10.0.0.1/24", "LOCAL_GATEWAY6": "::",
+    "EXTRA_VETHS": "sixteen-letters0 lan0,FOO=1 lan0,LOCAL_ADDRESS=x", "WAIT_CARRIER": "soon",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_all_faults_at_once(namespace, build, program):
+    namespace.ip("link add ve-web type veth peer name host0")
+    before = namespace.state()
+    done = namespace.run([build / program, *operands(program)], {"INSTANCE": "web", **ALL_FAULTS})
+    assert done.returncode == EX_CONFIG
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(ALL_FAULTS) + 3  # three more in EXTRA_VETHS
+    assert all(line.startswith(f"{program}: ") for line in lines)
+    for variable in ALL_FAULTS:
+        assert any(line.startswith(f"{program}: {variable}") for line in lines), variable
+    assert namespace.state() == before
+
+
+@pytest.mark.parametrize("program", HOOKS)
+def test_faults_of_other_programs_variables(build, program):
+    done = run(build / program, INSTANCE="web", EXTRA_NSPAWN_FLAGS="--bind='/a", HOST_PORT="tcp:0:80",
+               root="relative", TMPFS="tmp", KILL_SIGNAL="SIGNONE")
+    assert done.returncode == EX_CONFIG
+    assert len(done.stderr.splitlines()) == 5
+    assert b"the single quote at character 8 is not closed" in done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("value", [b"x" * 131000, b"\xff\xfe\x80", b"\xc3\xa9", b"10.0.0.1\n", b"\x1b[31m"],
+                         ids=["longest", "not-utf8", "utf8", "newline", "escape"])
+def test_strange_bytes(build, program, value):
+    done = subprocess.run([build / program, *operands(program)], capture_output=True,
+                          env={b"INSTANCE": b"web", b"LOCAL_ADDRESS": value})
+    assert done.returncode == EX_CONFIG
+    assert len(done.stderr.splitlines()) == 1 and len(done.stderr) < 300
+    assert all(32 <= byte < 127 for byte in done.stderr.rstrip(b"\n"))
+
+
+def test_many_extra_pairs(build):
+    """As many as a variable can hold; each fault is a line, and none takes long."""
+    words = " ".join(f"v{i}" for i in range(18000))
+    done = run(build / "post-start", "--dry-run", INSTANCE="web", EXTRA_VETHS=words)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 18000
+
+
+@pytest.mark.parametrize("program,link", [("container-init", "host0"), ("pre-start", "ve-web"),
+                                          ("post-start", "ve-web")])
+def test_without_capability(namespace, build, program, link):
+    namespace.ip(f"link add {link} type veth peer name other")
+    before = namespace.state()
+    done = namespace.run(["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--",
+                          build / program, *operands(program)],
+                         {"INSTANCE": "web", "LOCAL_ADDRESS": "10.1.0.2"})
+    assert done.returncode == EX_OSERR
+    assert "Operation not permitted: CAP_NET_ADMIN is missing; run it as root\n" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert namespace.state() == before
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_without_netlink(namespace, build, program):
+    done = namespace.run(["strace", "-qq", "-o", "/dev/null", "-e", "trace=socket", "-e",
+                          "inject=socket:error=EAFNOSUPPORT", build / program, *operands(program)],
+                         {"INSTANCE": "web", "LOCAL_ADDRESS": "10.1.0.2"})
+    assert done.returncode == EX_OSERR
+    assert done.stderr == (f"{program}: cannot open a netlink socket: Address family not supported by "
+                           "protocol: AF_NETLINK must be allowed, see RestrictAddressFamilies= in "
+                           "systemd.exec(5)\n")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_without_proc(namespace, build, program):
+    namespace.ip("link add host0 type veth peer name ve-web")
+    done = namespace.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh",
+                          build / program, *operands(program)],
+                         {"INSTANCE": "web", "LOCAL_ADDRESS": "10.1.0.2"})
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("program", HOOKS)
+def test_journal_gets_levels(namespace, build, program):
+    """JOURNAL_STREAM holds device and inode of standard error when that is the journal."""
+    reader, writer = os.pipe()
+    status = os.fstat(writer)
+    for stream, level in ((f"{status.st_dev}:{status.st_ino}", "<3>"), ("1:1", "")):
+        subprocess.run([build / program], env={"JOURNAL_STREAM": stream}, stderr=writer)
+        assert os.read(reader, 4096).decode().startswith(f"{level}{program}: INSTANCE is not set")
+    os.close(reader)
+    os.close(writer)

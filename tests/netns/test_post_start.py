@@ -1,0 +1,206 @@
+"""post-start in a network namespace: what the kernel holds on the host afterwards."""
+
+import subprocess
+
+import pytest
+
+import combinations
+from combinations import ADDRESSES, subsets
+
+DUAL_STACK = ADDRESSES["single"]
+NAMES = ["abcdefghijkl", "abcdefghijklm", "abcdefghijklmnopqrst", "x" * 64]
+# As systemd-nspawn 252 names the link of each.
+LINK_NAMES = ["ve-abcdefghijkl", "ve-abcdefghyhe5", "ve-abcdefghq1-A", "ve-xxxxxxxxVbH6"]
+
+
+def main_cases():
+    others = {"LOCAL_MAC_ADDRESS": combinations.MAC, "HOST_BRIDGE": "br0"}
+    for name, ends in ADDRESSES.items():
+        for variables in subsets({**ends, **others}):
+            yield pytest.param(variables, id=f"{name}:{combinations.identifier(variables)}")
+
+
+def assert_end(host, link, variables):
+    found = host.link(link)
+    assert "UP" in found["flags"]
+    assert found.get("master") == variables.get("HOST_BRIDGE")
+    if "HOST_BRIDGE" in variables:
+        assert host.addresses(link) == set()
+        wanted = set()
+    else:
+        assert host.addresses(link) == combinations.addresses(variables, "HOST_ADDRESS")
+        wanted = combinations.peer_routes(variables, "HOST_ADDRESS", "LOCAL_ADDRESS", link)
+    assert {route for route in host.routes() if route[2] == link} == wanted
+
+
+@pytest.mark.parametrize("variables", main_cases())
+def test_main_pair(namespace, build, variables):
+    link = "vb-web" if "HOST_BRIDGE" in variables else "ve-web"
+    namespace.ip("link add br0 type bridge", f"link add {link} type veth peer name other")
+    for _ in range(2):  # the second time nothing changes
+        done = namespace.run([build / "post-start"], {"INSTANCE": "web", **variables})
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        if variables:
+            assert_end(namespace, link, variables)
+
+
+@pytest.mark.parametrize("word,variables", [
+    ("lan0", {}),
+    ("lan0:eth1", {"HOST_ADDRESS": "10.2.0.1", "LOCAL_ADDRESS": "10.2.0.2"}),
+    ("lan0", {"HOST_ADDRESS": "10.2.0.1/24", "LOCAL_ADDRESS": "10.2.0.2/24"}),
+    ("lan0", {"HOST_ADDRESS6": "fd02::1", "LOCAL_ADDRESS6": "FD02:0::2"}),
+    ("lan0", {"HOST_BRIDGE": "br1", "HOST_ADDRESS": "10.2.0.1", "LOCAL_ADDRESS": "10.2.0.2"}),
+])
+def test_extra_pair(network, word, variables):
+    network.add_bridge("br1")
+    network.add_pair("ve-web", "host0")
+    network.add_pair("lan0", "inner")
+    keys = "".join(f",{key}={value}" for key, value in variables.items())
+    for _ in range(2):
+        done = network.post_start({**DUAL_STACK, "EXTRA_VETHS": word + keys})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert_end(network.host, "ve-web", DUAL_STACK)
+        assert_end(network.host, "lan0", variables)
+
+
+def test_both_ends_reach_each_other(network):
+    network.add_pair("ve-web", "host0")
+    assert network.post_start(DUAL_STACK).returncode == 0
+    assert network.container_init(DUAL_STACK).returncode == 0
+    for address in ("10.1.0.2", "fd01::2"):
+        assert network.host.run(["ping", "-c1", "-W2", address]).returncode == 0
+    for address in ("10.1.0.1", "fd01::1"):
+        assert network.container.run(["ping", "-c1", "-W2", address]).returncode == 0
+
+
+@pytest.mark.parametrize("name,link", zip(NAMES, LINK_NAMES), ids=["12", "13", "20", "64"])
+@pytest.mark.parametrize("alternative", [True, False], ids=["alternative-name", "hashed-name"])
+def test_long_name(namespace, build, name, link, alternative):
+    namespace.ip(f"link add {link} type veth peer name other")
+    if alternative and len(name) > 12:
+        namespace.ip(f"link property add dev {link} altname ve-{name}", f"link set {link} name other2")
+        link = "other2"
+    done = namespace.run([build / "post-start"], {"INSTANCE": name, **DUAL_STACK})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_end(namespace, link, DUAL_STACK)
+
+
+@pytest.mark.parametrize("variable,address", [("LOCAL_ADDRESS", "10.1.0.2"),
+                                              ("LOCAL_ADDRESS6", "fd01::2")])
+def test_route_of_another_container_is_named_and_kept(network, variable, address):
+    network.add_pair("ve-db", "other")
+    assert network.post_start({**DUAL_STACK, "INSTANCE": "db"}).returncode == 0
+    routes = {route for route in network.host.routes() if route[2] == "ve-db"}
+    network.add_pair("ve-web", "host0")
+    done = network.post_start({variable: address})
+    assert done.returncode == 71
+    assert done.stderr == (f"post-start: cannot add route {address} dev ve-web: File exists: "
+                           f"{address} already leads to ve-db\n")
+    assert {route for route in network.host.routes() if route[2] == "ve-db"} == routes
+
+
+def test_network_of_another_container_is_named(network):
+    network.add_pair("ve-db", "other")
+    network.host.ip("link set ve-db up", "route add 10.1.0.0/24 dev ve-db")
+    network.add_pair("ve-web", "host0")
+    done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2/24"})
+    assert done.returncode == 71
+    assert done.stderr == ("post-start: cannot add route 10.1.0.0/24 dev ve-web: File exists: "
+                           "10.1.0.0/24 already leads to ve-db\n")
+
+
+def test_blackhole_route_is_no_link(network):
+    network.add_pair("ve-web", "host0")
+    network.host.ip("route add blackhole 10.1.0.2")
+    done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2"})
+    assert done.returncode == 71
+    assert done.stderr == ("post-start: cannot add route 10.1.0.2 dev ve-web: File exists: "
+                           "10.1.0.2 already leads to another place\n")
+
+
+def test_bridge_made_anew(network):
+    variables = {"HOST_BRIDGE": "br0", "EXTRA_VETHS": "lan0,HOST_BRIDGE=br0"}
+    network.add_bridge()
+    network.add_pair("vb-web", "host0")
+    network.add_pair("lan0", "lan0")
+    assert network.post_start(variables).returncode == 0
+    network.host.ip("link delete br0")
+    assert "master" not in network.host.link("vb-web")
+    network.add_bridge()
+    assert network.post_start(variables).returncode == 0
+    for link in ("vb-web", "lan0"):
+        assert network.host.link(link)["master"] == "br0"
+
+
+@pytest.mark.parametrize("kind,text", [("macvlan", "of kind macvlan"), ("veth", "of kind veth")])
+def test_bridge_that_is_none(network, kind, text):
+    network.add_pair("vb-web", "host0")
+    network.add_pair("parent", "peer")
+    if kind == "macvlan":
+        network.host.ip("link add link parent br0 type macvlan")
+    else:
+        network.host.ip("link set parent name br0")
+    before = network.host.state()
+    done = network.post_start({"HOST_BRIDGE": "br0"})
+    assert done.returncode == 78
+    assert done.stderr == f'post-start: HOST_BRIDGE="br0": the link is {text}, not a bridge\n'
+    assert network.host.state() == before
+
+
+def test_missing_link(network):
+    done = network.post_start(DUAL_STACK)
+    assert done.returncode == 71
+    assert done.stderr == ("post-start: cannot find link ve-web: No such device: "
+                           "is the container running?\n")
+
+
+def test_missing_bridge_changes_nothing(network):
+    network.add_pair("vb-web", "host0")
+    before = network.host.state()
+    done = network.post_start({"HOST_BRIDGE": "br0"})
+    assert done.returncode == 71
+    assert "cannot find link br0" in done.stderr
+    assert network.host.state() == before
+
+
+def test_waits_for_link(network, build):
+    started = subprocess.Popen(network.host.enter + [build / "post-start", "--wait=30"],
+                               env={"INSTANCE": "web", **DUAL_STACK}, stderr=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        started.wait(0.3)
+    network.add_pair("ve-web", "host0")
+    assert started.communicate(timeout=10)[1] == b""
+    assert started.returncode == 0
+    assert_end(network.host, "ve-web", DUAL_STACK)
+
+
+def test_waits_in_vain(network):
+    done = network.post_start(DUAL_STACK, "--wait=1")
+    assert done.returncode == 75
+    assert done.stderr == "post-start: no link ve-web after 1 s: is the container running?\n"
+
+
+def test_link_gone_in_the_middle(network, build):
+    """The container ends between look-up and use: strace deletes the link in that moment."""
+    network.add_pair("ve-web", "host0")
+    done = network.host.run(
+        ["sh", "-c", 'strace -qq -o /dev/null -e trace=sendto '
+         '-e inject=sendto:delay_enter=400000:when=2 "$0" & sleep 0.2; ip link delete ve-web; wait $!',
+         build / "post-start"], {"INSTANCE": "web", **DUAL_STACK})
+    assert done.returncode == 71
+    assert done.stderr == ("post-start: cannot set link dev ve-web up: No such device: "
+                           "ve-web is gone\n")
+
+
+def test_dry_run_prints_what_ip_accepts(network):
+    variables = {**DUAL_STACK, "EXTRA_VETHS": "lan0,HOST_BRIDGE=br0"}
+    network.add_bridge()
+    network.add_pair("ve-web", "host0")
+    network.add_pair("lan0", "lan0")
+    before = network.host.state()
+    done = network.post_start(variables, "--dry-run")
+    assert done.returncode == 0
+    assert network.host.state() == before
+    network.host.ip(*(line.removeprefix("ip ") for line in done.stdout.splitlines()))
+    assert_end(network.host, "ve-web", DUAL_STACK)
+    assert_end(network.host, "lan0", {"HOST_BRIDGE": "br0"})

@@ -1,0 +1,135 @@
+"""pre-start in a network namespace: what it deletes, what it never deletes, what it waits for."""
+
+import subprocess
+
+import pytest
+
+import combinations
+from combinations import ADDRESSES, OTHERS
+
+PAIR = {"LOCAL_ADDRESS": "10.1.0.2"}
+EVERYTHING = {**ADDRESSES["single"], **OTHERS}
+
+
+@pytest.mark.parametrize("variable", EVERYTHING)
+@pytest.mark.parametrize("link", ["ve-web", "vb-web"])
+def test_deletes_stale_link(network, link, variable):
+    """Every variable that makes a pair is enough, whatever kind of pair there was before."""
+    network.add_bridge()
+    network.add_pair(link, "host0")
+    network.add_pair("ve-other", "other")
+    done = network.pre_start({variable: EVERYTHING[variable]})
+    assert done.returncode == 0
+    assert done.stderr == f"pre-start: deleted link {link}, left by an earlier run\n"
+    assert network.host.links() == {"br0", "ve-other"}
+    assert network.container.links() == {"other"}
+
+
+def test_nothing_to_delete(network):
+    for _ in range(2):
+        done = network.pre_start(PAIR)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_pair_no_deletion(network):
+    network.add_pair("ve-web", "host0")
+    done = network.pre_start({"PRIVATE_NETWORK": "1"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert network.host.links() == {"ve-web"}
+
+
+def test_deletes_extra_pairs(network):
+    for link in ("ve-web", "lan0", "lan1"):
+        network.add_pair(link, f"{link}-in")
+    done = network.pre_start({**PAIR, "EXTRA_VETHS": "lan0 lan1:eth1,HOST_ADDRESS=10.2.0.1 lan2"})
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f"pre-start: deleted link {link}, left by an earlier run" for link in ("lan0", "lan1", "ve-web")]
+    assert network.host.links() == set()
+
+
+@pytest.mark.parametrize("alternative", [True, False], ids=["alternative-name", "hashed-name"])
+def test_deletes_long_name(network, alternative):
+    name = "really-long-long-name-2"
+    link = "some-other-name" if alternative else "ve-really-lFYWO"
+    network.add_pair(link, "host0")
+    if alternative:
+        network.host.ip(f"link property add dev {link} altname ve-{name}")
+    done = network.pre_start({**PAIR, "INSTANCE": name})
+    assert done.returncode == 0
+    assert network.host.links() == set()
+
+
+@pytest.mark.parametrize("kind", ["bridge", "macvlan"])
+def test_never_deletes_what_is_no_veth(network, kind):
+    network.add_pair("ve-web", "host0")
+    network.add_pair("parent", "peer")
+    over = "link parent" if kind == "macvlan" else ""
+    network.host.ip(f"link add {over} br0 type {kind}")
+    before = network.host.state()
+    done = network.pre_start({**PAIR, "EXTRA_VETHS": "br0"})
+    assert done.returncode == 78
+    assert done.stderr == (f"pre-start: link br0 exists and is of kind {kind}: wanted as the host's "
+                           "end of a pair, but only a veth is ever deleted\n")
+    assert network.host.state() == before
+
+
+def test_never_deletes_the_loopback(network):
+    before = network.host.state()
+    done = network.pre_start({"EXTRA_VETHS": "lo"})
+    assert done.returncode == 78
+    assert "link lo exists and is a device" in done.stderr
+    assert network.host.state() == before
+
+
+def test_bridge_that_is_none(network):
+    network.add_pair("br0", "peer")
+    before = network.host.state()
+    done = network.pre_start({"EXTRA_VETHS": "lan0,HOST_BRIDGE=br0"})
+    assert done.returncode == 78
+    assert done.stderr == ('pre-start: EXTRA_VETHS: lan0: HOST_BRIDGE="br0": the link is of kind '
+                           "veth, not a bridge\n")
+    assert network.host.state() == before
+
+
+@pytest.mark.parametrize("variables,wanted_by", [
+    ({"HOST_BRIDGE": "late0"}, "HOST_BRIDGE"),
+    ({"EXTRA_VETHS": "lan0,HOST_BRIDGE=late0"}, "EXTRA_VETHS: lan0: HOST_BRIDGE"),
+    ({"INTERFACES": "lo late0"}, "INTERFACES"),
+    ({"MACVLANS": "late0"}, "MACVLANS"),
+])
+def test_waits_for_links(network, build, variables, wanted_by):
+    done = network.pre_start({**variables, "DEVICE_TIMEOUT": "0"})
+    assert done.returncode == 75
+    assert done.stderr == f"pre-start: no link late0 after 0 s, wanted by {wanted_by}\n"
+    started = subprocess.Popen(network.host.enter + [build / "pre-start"],
+                               env={"INSTANCE": "web", "DEVICE_TIMEOUT": "30", **variables},
+                               stderr=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        started.wait(0.3)
+    network.add_bridge("late0")
+    assert started.communicate(timeout=10)[1] == b""
+    assert started.returncode == 0
+
+
+def test_every_missing_link_is_named(network):
+    done = network.pre_start({"HOST_BRIDGE": "br0", "MACVLANS": "lan0 lan1", "DEVICE_TIMEOUT": "0"})
+    assert done.returncode == 75
+    assert len(done.stderr.splitlines()) == 3
+
+
+def test_dry_run_deletes_nothing(network):
+    network.add_pair("ve-web", "host0")
+    before = network.host.state()
+    done = network.pre_start(PAIR, "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "ip link delete dev ve-web\n")
+    assert network.host.state() == before
+    network.host.ip("link delete dev ve-web")
+    assert network.host.links() == set()
+
+
+def test_starts_no_process_where_machined_knows_nothing(network, build):
+    done = network.host.run(["strace", "-f", "-qq", "-e", "trace=execve,clone,clone3,fork,vfork",
+                             build / "pre-start"], {"INSTANCE": "web", **PAIR})
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 1  # its own execve

@@ -1,0 +1,54 @@
+"""What the programs are made of, and what they ask of the kernel. For release builds."""
+
+import re
+import subprocess
+
+import pytest
+
+from combinations import ADDRESSES
+
+pytestmark = pytest.mark.release
+
+PROGRAMS = ["container-init", "pre-start", "post-start"]
+DUAL_STACK = {"INSTANCE": "web", **ADDRESSES["single"]}
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_static_and_small(build, program):
+    path = build / program
+    shown = subprocess.run(["readelf", "--wide", "--file-header", "--segments", "--dynamic", path],
+                           capture_output=True, text=True, check=True).stdout
+    assert "INTERP" not in shown
+    assert "NEEDED" not in shown
+    assert re.search(r"Type:\s+DYN", shown)  # static-pie
+    assert re.search(r"GNU_STACK.* RW ", shown)
+    assert path.stat().st_size <= MEBIBYTE
+
+
+def system_calls(namespace, *command):
+    """Their names, from the execve of the program to that of stage 2, or to the end."""
+    done = namespace.run(["strace", "-qq", "-o", "/dev/stdout", *command], DUAL_STACK)
+    assert done.returncode == 0, done.stderr
+    names = [line.partition("(")[0] for line in done.stdout.splitlines() if "(" in line]
+    assert names[0] == "execve"
+    return names[:names.index("execve", 1)] if "execve" in names[1:] else names
+
+
+@pytest.mark.parametrize("unrelated_links", [0, 1000])
+def test_system_calls(network, build, unrelated_links):
+    """The same however many other links the host has."""
+    network.add_pair("ve-web", "host0")
+    for namespace in (network.host, network.container):
+        namespace.ip(*(f"link add other{i} type veth peer name peer{i}"
+                       for i in range(unrelated_links // 2)))
+    init = system_calls(network.container, build / "container-init", "/bin/true")
+    assert init.count("sendto") == 2
+    assert len(init) <= 40
+    start = system_calls(network.host, build / "post-start")
+    assert start.count("sendto") == 2
+    assert len(start) <= 40
+    clean = system_calls(network.host, build / "pre-start")
+    assert clean.count("sendto") == 2
+    assert len(clean) <= 40
+    assert system_calls(network.host, build / "pre-start").count("sendto") == 1
