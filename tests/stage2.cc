@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -51,15 +52,17 @@ int report(char** argv) {
   return 0;
 }
 
+// As systemd does: the signal stays blocked and is read from a descriptor.
 int wait_for_stop() {
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, kStopSignal);
   sigprocmask(SIG_BLOCK, &stop, nullptr);
+  const int signals = signalfd(-1, &stop, SFD_CLOEXEC);
   std::puts("ready");
   std::fflush(stdout);
-  int received = 0;
-  return sigwait(&stop, &received) == 0 ? 0 : 1;
+  signalfd_siginfo received;
+  return read(signals, &received, sizeof(received)) == sizeof(received) ? 0 : 1;
 }
 
 }  // namespace

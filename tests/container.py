@@ -1,0 +1,99 @@
+"""Containers that systemd-nspawn runs for a test."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+STOP_SIGNAL = signal.SIGRTMIN + 3
+INSIDE = "/run/container-init"  # where the programs are, inside
+
+# Read by container-init: what a start script hands over with --setenv.
+CONTAINER_VARIABLES = ["HOST_ADDRESS", "HOST_ADDRESS6", "LOCAL_ADDRESS", "LOCAL_ADDRESS6",
+                       "LOCAL_GATEWAY", "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE",
+                       "EXTRA_VETHS", "WAIT_CARRIER"]
+
+
+def wait_until(condition, seconds=20, pause=0.002):
+    """The first true value of the condition; it must come in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(pause)
+    return value
+
+
+def libraries_of(program):
+    """The files that a dynamic program loads; none for a static one."""
+    shown = subprocess.run(["ldd", program], capture_output=True, text=True)
+    if shown.returncode != 0:
+        return []
+    return [word for line in shown.stdout.splitlines() for word in line.split() if word.startswith("/")]
+
+
+def make_minimal_root(path, build):
+    """No shell, no libc, no ip: container-init and a stage 2, and what sanitizers need."""
+    for directory in ("usr", "etc", "dev", "proc", "sys", "run", "tmp", "var"):
+        (path / directory).mkdir(parents=True)
+    (path / "etc/os-release").touch()
+    for program in (build / "container-init", build / "tests/stage2"):
+        shutil.copy(program, path / program.name)
+        for library in libraries_of(program):
+            target = path / library[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, target)
+    return path
+
+
+class Container:
+    """systemd-nspawn with container-init as PID 1, in the network namespace of a host."""
+
+    def __init__(self, host, root, variables, command, flags=(), name="web", environment=None):
+        passed = [f"--setenv={key}={value}" for key, value in variables.items()
+                  if key in CONTAINER_VARIABLES]
+        self._nspawn = subprocess.Popen(
+            [*host.enter, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-M", name,
+             "-D", root, "--kill-signal=SIGRTMIN+3", *flags, *passed, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})}, text=True, errors="replace")
+        self.output = None
+
+    def leader(self):
+        """PID 1 of the container, once container-init blocks the stop signal; seen from outside."""
+        return wait_until(self._leader)
+
+    def _leader(self):
+        try:
+            children = pathlib.Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
+            for child in children.read_text().split():
+                status = pathlib.Path(f"/proc/{child}/status").read_text()
+                blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+                if blocked >> (STOP_SIGNAL - 1) & 1:
+                    return int(child)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        return None
+
+    def run(self, *command):
+        """A command of the host's, in the container's network."""
+        return subprocess.run(["nsenter", "--net", "--target", str(self.leader()), *command],
+                              capture_output=True, text=True, timeout=60)
+
+    def stop(self):
+        os.kill(self.leader(), STOP_SIGNAL)
+
+    def wait(self, seconds=20):
+        """The exit status of systemd-nspawn; its output is kept."""
+        try:
+            self.output, _ = self._nspawn.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.close()
+            raise
+        return self._nspawn.returncode
+
+    def close(self):
+        self._nspawn.kill()
+        self._nspawn.wait()
+        self._nspawn.stdout.close()
