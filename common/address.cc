@@ -34,6 +34,21 @@ bool is_multicast_or_broadcast(const Address& address) {
   return broadcast || (address.bytes[0] & 0xf0) == 0xe0;
 }
 
+// 127.0.0.0/8, ::1
+bool is_loopback(const Address& address) {
+  if (address.family == Family::ipv4) return address.bytes[0] == 127;
+  Address loopback{Family::ipv6, {}};
+  loopback.bytes.back() = 1;
+  return address == loopback;
+}
+
+// ::ffff:0:0/96 stands for IPv4 inside of programs, never on a link (RFC 4291, 2.5.5.2).
+bool is_ipv4_mapped(const Address& address) {
+  Prefix mapped{{Family::ipv6, {}}, 96};
+  mapped.address.bytes[10] = mapped.address.bytes[11] = 0xff;
+  return mapped.contains(address);
+}
+
 std::string_view name_of(Family family) { return family == Family::ipv4 ? "IPv4" : "IPv6"; }
 
 Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Family::ipv4; }
@@ -70,6 +85,8 @@ Parsed<Address> parse_address(std::string_view text, Family family) {
   if (!address) return why_no_address(text, family);
   if (is_unspecified(*address)) return Reason{"the unspecified address"};
   if (is_multicast_or_broadcast(*address)) return Reason{"not a unicast address"};
+  if (is_loopback(*address)) return Reason{"a loopback address"};
+  if (is_ipv4_mapped(*address)) return Reason{"an IPv4 address in IPv6 form"};
   return *address;
 }
 
@@ -86,8 +103,8 @@ Parsed<Prefix> parse_prefix(std::string_view text, Family family) {
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), length);
   if (end != digits.end() || error == std::errc::invalid_argument)
     return Reason{"the prefix length is not a number"};
-  if (error != std::errc{} || length > address->bits())
-    return Reason{format("the prefix length is over {}", address->bits())};
+  if (error != std::errc{} || length < 1 || length > address->bits())
+    return Reason{format("the prefix length is not 1 to {}", address->bits())};
   return Prefix{*address, static_cast<std::uint8_t>(length)};
 }
 

@@ -32,7 +32,7 @@ bool is_ipv6(const Operation& operation) {
 
 std::string hint_for(const Operation& operation, int error) {
   const std::string& link = link_of(operation);
-  if (error == EPERM) return "CAP_NET_ADMIN is missing; run it as root";
+  if (error == EPERM) return "CAP_NET_ADMIN is needed, which root has";
   if (error == ENODEV) return link + " is gone";
   if (is_ipv6(operation) && error == EACCES)
     return format("IPv6 is off, see sysctl net.ipv6.conf.{}.disable_ipv6", link);
@@ -65,6 +65,7 @@ class Existing {
   std::string conflict_with(const AddRoute& added) {
     const auto route = find_route(added.destination);
     if (!route) return "a route to it exists, but is not found";
+    if (route->link_index == 0) return "a route to it exists that names no single link";
     const auto wanted_index = links_.find(added.link)->second.index;
     if (route->link_index == wanted_index && route->gateway == added.gateway) return {};
     const std::string via =
@@ -97,7 +98,6 @@ class Existing {
   }
 
   std::string link_name(int index) {
-    if (index == 0) return "another place";
     const auto link = decode_link(ask(encode_get_link(index)));
     return link ? link->name : format("link {}", index);
   }

@@ -26,8 +26,10 @@ constexpr std::string_view kIpv6GatewayForm = "ADDR, as in fd00::1";
 constexpr std::string_view kMacForm = "six octets, unicast, as in 02:00:00:00:00:01";
 constexpr std::string_view kLinkForm =
     "a link name: 1 to 15 printable characters without / : % or white space";
+constexpr std::string_view kLinkPairForm = "LINK[:INNER], each a link name of 1 to 15 characters";
 constexpr std::string_view kMachineForm =
-    "1 to 64 of A-Z a-z 0-9 - _ and ., as machinectl(1) accepts";
+    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end, as machinectl(1) "
+    "accepts";
 constexpr std::string_view kPathForm = "an absolute path";
 constexpr std::string_view kFlagForm = "1 or 0";
 constexpr std::string_view kSecondsForm = "seconds, 0 to 86400";
@@ -298,7 +300,8 @@ void check_link_names(const Network& network, Faults& faults) {
     outer = {network.pair->host_link};
     inner = {kNspawnLink, kContainerLink};
   }
-  constexpr std::string_view kTwice = "EXTRA_VETHS: {} is the name of two links {}";
+  constexpr std::string_view kTwice =
+      "EXTRA_VETHS: {} is the name of another link {}; wanted: names that differ";
   for (const Pair& pair : network.extra_pairs) {
     if (!outer.insert(pair.host_link).second) {
       faults.push_back(format(kTwice, quote(pair.host_link), "on the host"));
@@ -338,6 +341,15 @@ void check_network_namespace(Reader& reader) {
   exclude("EXTRA_VETHS");
 }
 
+// With the names that the links have on the host.
+Network read_host_network(Reader& reader, const std::string& instance, Faults& faults) {
+  Network network = read_network(reader, faults);
+  if (auto& pair = network.pair) pair->host_link = host_link_name(instance, !pair->bridge.empty());
+  check_link_names(network, faults);
+  check_network_namespace(reader);
+  return network;
+}
+
 void throw_faults(Faults faults) {
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }
@@ -359,7 +371,7 @@ Parsed<std::chrono::seconds> parse_seconds(std::string_view text) {
   constexpr unsigned kDay = 86400;
   if (const auto number = parse_number<unsigned>(text, 0, kDay))
     return std::chrono::seconds{*number};
-  return Reason{"not a number of seconds"};
+  return Reason{"not a number of seconds from 0 to 86400"};
 }
 
 Network parse_network(const Environment& environment) {
@@ -371,25 +383,29 @@ Network parse_network(const Environment& environment) {
   return network;
 }
 
+Network parse_host_network(const Environment& environment) {
+  Faults faults;
+  Reader reader(environment, faults);
+  const std::string instance = read_instance(reader);
+  Network network = read_host_network(reader, instance, faults);
+  throw_faults(std::move(faults));
+  return network;
+}
+
 Config parse_config(const Environment& environment) {
   Faults faults;
   Reader reader(environment, faults);
   Config config;
   config.instance = read_instance(reader);
-  config.network = read_network(reader, faults);
-  if (auto& pair = config.network.pair)
-    pair->host_link = host_link_name(config.instance, !pair->bridge.empty());
-  check_link_names(config.network, faults);
-  check_network_namespace(reader);
-
+  config.network = read_host_network(reader, config.instance, faults);
   config.root = reader.checked("root", is_absolute_path, kPathForm);
   config.private_network = reader.flag("PRIVATE_NETWORK", false);
   config.private_users = reader.checked("PRIVATE_USERS", is_private_users, kUsersForm);
   config.network_namespace_path =
       reader.checked("NETWORK_NAMESPACE_PATH", is_absolute_path, kPathForm);
   config.host_ports = reader.list("HOST_PORT", is_port_mapping, kPortForm);
-  config.interfaces = reader.words("INTERFACES", is_link_with_inner_name, kLinkForm);
-  config.macvlans = reader.words("MACVLANS", is_link_with_inner_name, kLinkForm);
+  config.interfaces = reader.words("INTERFACES", is_link_with_inner_name, kLinkPairForm);
+  config.macvlans = reader.words("MACVLANS", is_link_with_inner_name, kLinkPairForm);
   config.capabilities = reader.list("CAPABILITIES", is_capability, kCapabilityForm);
   config.tmpfs = reader.words("TMPFS", is_absolute_path, kTmpfsForm);
   config.ephemeral = reader.flag("EPHEMERAL", false);

@@ -29,14 +29,14 @@ struct Pair {
   std::string bridge;  // HOST_BRIDGE; empty for none
 };
 
-// What container-init reads.
+// The network of a container.
 struct Network {
-  std::optional<Pair> pair;  // its host_link is empty where INSTANCE is not known
+  std::optional<Pair> pair;
   std::vector<Pair> extra_pairs;
   std::chrono::seconds wait_carrier{0};
 };
 
-// What the programs on the host read.
+// All that the programs on the host read.
 struct Config {
   std::string instance;
   Network network;
@@ -59,8 +59,14 @@ struct Config {
   std::vector<std::string> extra_nspawn_flags;
 };
 
-// Both throw one Error, Exit::config, with a line for every fault there is.
+// Each throws one Error, Exit::config, with a line for every fault there is.
+//
+// The network as container-init sees it: INSTANCE is not known, and the host_link of the main pair
+// empty.
 Network parse_network(const Environment& environment);
+// The network as the host sees it, of the container INSTANCE.
+Network parse_host_network(const Environment& environment);
+// Every variable.
 Config parse_config(const Environment& environment);
 
 // Whole seconds from 0 to a day, as DEVICE_TIMEOUT and --wait take them.

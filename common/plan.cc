@@ -32,9 +32,9 @@ class LinkPlan {
   }
 
   // A route to the network of the other end. Where both ends are in one network the kernel has
-  // made that route with the address.
+  // made that route with the address, perhaps on several links: then one to the other end alone.
   void route_to_peer(const std::optional<Prefix>& peer, const std::optional<Prefix>& own) {
-    if (peer && !have_same_network(peer, own)) route(peer->network());
+    if (peer) route(have_same_network(peer, own) ? host_prefix(peer->address) : peer->network());
   }
 
   void route(const Prefix& destination, std::optional<Address> gateway = std::nullopt) {

@@ -24,7 +24,8 @@ void __verbose_terminate_handler() { std::abort(); }
 namespace container_init {
 namespace {
 
-enum Option : int { kDryRun = 'n', kHelp = 'h', kVersion = 'V', kWait = 'w' };
+// kWait has no short form.
+enum Option : int { kDryRun = 'n', kHelp = 'h', kVersion = 'V', kWait = 256 };
 
 constexpr option kOptions[] = {{"dry-run", no_argument, nullptr, kDryRun},
                                {"help", no_argument, nullptr, kHelp},
@@ -44,7 +45,8 @@ std::chrono::seconds wait_argument(const Program& program, std::string_view text
 
 // What getopt_long(3) does not take, in the words of the command line.
 Error unknown_option(const Program& program, char** argv) {
-  if (optopt == kWait) return usage_error(program, "--wait needs a number of seconds");
+  if (optopt == kWait && program.has_wait)
+    return usage_error(program, "--wait needs a number of seconds");
   if (optopt != 0 && optopt < 128 && argv[optind - 1][1] != '-')
     return usage_error(program, format("unknown option -{}", static_cast<char>(optopt)));
   return usage_error(program, format("unknown option {}", quote(argv[optind - 1])));

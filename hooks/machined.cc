@@ -19,19 +19,20 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::milliseconds kPause{20};
 
-// 0 where machined does not tell.
-pid_t leader_of(const std::string& instance) {
+enum class Leader { unknown, alive, dead };
+
+Leader leader_of(const std::string& instance) {
   const auto shown =
       run_process({"machinectl", "show", "--property=Leader", "--value", "--", instance});
+  const std::string& text = shown.output;
   pid_t leader = 0;
-  std::from_chars(shown.output.data(), shown.output.data() + shown.output.size(), leader);
-  return leader;
+  std::from_chars(text.data(), text.data() + text.size(), leader);
+  if (shown.status != 0 || leader <= 0) return Leader::unknown;
+  return kill(leader, 0) == 0 || errno != ESRCH ? Leader::alive : Leader::dead;
 }
 
-bool is_alive(pid_t process) { return process > 0 && (kill(process, 0) == 0 || errno != ESRCH); }
-
-bool wait_until_forgotten(const std::string& instance, std::chrono::seconds patience) {
-  const auto deadline = steady_clock::now() + patience;
+bool wait_until_forgotten(const std::string& instance) {
+  const auto deadline = steady_clock::now() + kPatience;
   while (is_registered(instance)) {
     if (steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(kPause);
@@ -52,20 +53,20 @@ bool is_registered(const std::string& instance) {
 }
 
 void remove_machine(const std::string& instance, const Log& log) {
-  const pid_t leader = leader_of(instance);
-  if (is_alive(leader)) {
+  if (leader_of(instance) != Leader::dead && is_registered(instance)) {
     log.notice(format("terminating machine {}, which is still running", instance));
     run_process({"machinectl", "terminate", "--", instance});
-    if (wait_until_forgotten(instance, kPatience)) return;
+    if (wait_until_forgotten(instance)) return;
   }
-  if (!is_alive(leader)) {
+  if (leader_of(instance) == Leader::dead) {
     log.notice(format("unregistering machine {}, which has ended", instance));
     unregister(instance);
-    if (wait_until_forgotten(instance, kPatience)) return;
+    if (wait_until_forgotten(instance)) return;
   }
-  throw Error(Exit::timeout,
-              format("machine {} is still registered after {} s: see machinectl status {}",
-                     instance, kPatience.count(), instance));
+  if (is_registered(instance))
+    throw Error(Exit::timeout,
+                format("machine {} is still registered after {} s, see machinectl status {}",
+                       instance, kPatience.count(), instance));
 }
 
 }  // namespace container_init

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
@@ -35,29 +33,45 @@ constexpr std::string_view kUsage =
     "Exit status: 0 done, also where it was done before; 64 usage, 71 system, 75 a link did not\n"
     "appear in time, 78 configuration.\n";
 
+LinkNames host_links(const Network& network) {
+  LinkNames names;
+  if (network.pair) names.insert(network.pair->host_link);
+  for (const Pair& pair : network.extra_pairs) names.insert(pair.host_link);
+  return names;
+}
+
 Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds wait) {
   Links links = find_links(rtnetlink, names);
-  if (wait.count() > 0 && !failing(names, links, exists).empty())
-    links = wait_for_links(rtnetlink, names, wait, exists);
-  const LinkNames missing = failing(names, links, exists);
-  if (missing.empty()) return links;
-  if (wait.count() > 0)
-    throw Error(Exit::timeout, format("no link {} after {} s: is the container running?",
-                                      join(missing), wait.count()));
-  throw system_error(ENODEV, "find link " + join(missing), "is the container running?");
+  if (wait.count() == 0 || failing(names, links, exists).empty()) return links;
+  return wait_for_links(rtnetlink, names, wait, exists);
+}
+
+// Every link that is absent, whatever it is there for, in one Error.
+void require_links(const LinkNames& own, const std::vector<RequiredLink>& bridges,
+                   const Links& links, std::chrono::seconds wait) {
+  const std::string when = wait.count() > 0 ? format(" after {} s", wait.count()) : "";
+  auto missing = missing_lines(bridges, links, when);
+  for (const std::string& name : failing(own, links, exists))
+    missing.push_back(format("no link {}{}: is the container running?", name, when));
+  if (!missing.empty())
+    throw Error(wait.count() > 0 ? Exit::timeout : Exit::system, std::move(missing));
 }
 
 int run(const Options& options, const Log&) {
-  const Config config = parse_config(Environment(environ));
-  const Plan plan = make_host_plan(config.network);
+  const Network network = parse_host_network(Environment(environ));
+  const Plan plan = make_host_plan(network);
   if (options.dry_run) {
     print(plan);
     return 0;
   }
   if (plan.empty()) return 0;
   Rtnetlink rtnetlink;
+  const LinkNames own = host_links(network);
+  const auto bridges = required_bridges(network);
   const Links links = find_or_wait(rtnetlink, names_of(plan), options.wait);
-  check_bridges(required_bridges(config.network), links);
+  require_links(own, bridges, links, options.wait);
+  check_veths(own, links);
+  check_bridges(bridges, links);
   apply(rtnetlink, plan, links);
   return 0;
 }

@@ -47,27 +47,6 @@ LinkNames extra_pair_links(const Config& config) {
   return names;
 }
 
-LinkNames names_of(const std::vector<RequiredLink>& required) {
-  LinkNames names;
-  for (const RequiredLink& link : required) names.insert(link.name);
-  return names;
-}
-
-// Whatever is not a veth was made by someone else and is not ours to delete.
-void check_are_veths(const LinkNames& names, const Links& links) {
-  std::vector<std::string> faults;
-  for (const std::string& name : names) {
-    const auto found = links.find(name);
-    if (found == links.end() || found->second.kind == "veth") continue;
-    const std::string& kind = found->second.kind;
-    faults.push_back(
-        format("link {} exists and is {}: wanted as the host's end of a pair, but "
-               "only a veth is ever deleted",
-               name, kind.empty() ? "a device" : "of kind " + kind));
-  }
-  if (!faults.empty()) throw Error(Exit::config, std::move(faults));
-}
-
 Plan make_deletion_plan(const LinkNames& names, const Links& links) {
   Plan plan;
   for (const std::string& name : names)
@@ -88,11 +67,7 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
   const LinkNames names = names_of(required);
   if (failing(names, links, exists).empty()) return;
   links = wait_for_links(rtnetlink, names, timeout, exists);
-  std::vector<std::string> missing;
-  for (const auto& [name, wanted_by, is_bridge] : required)
-    if (!links.contains(name))
-      missing.push_back(
-          format("no link {} after {} s, wanted by {}", name, timeout.count(), wanted_by));
+  auto missing = missing_lines(required, links, format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
 }
@@ -107,7 +82,7 @@ int run(const Options& options, const Log& log) {
 
   Rtnetlink rtnetlink;
   const Links links = find_links(rtnetlink, all);
-  check_are_veths(own, links);
+  check_veths(own, links);
   check_bridges(required, links);
   const Plan deletion = make_deletion_plan(own, links);
   if (options.dry_run) {

@@ -5,6 +5,13 @@
 #include "common/words.h"
 
 namespace container_init {
+namespace {
+
+std::string kind_text(const Link& link) {
+  return link.kind.empty() ? "a device" : "of kind " + link.kind;
+}
+
+}  // namespace
 
 std::vector<RequiredLink> required_bridges(const Network& network) {
   std::vector<RequiredLink> required;
@@ -28,14 +35,39 @@ std::vector<RequiredLink> required_links(const Config& config) {
   return required;
 }
 
+LinkNames names_of(const std::vector<RequiredLink>& required) {
+  LinkNames names;
+  for (const RequiredLink& link : required) names.insert(link.name);
+  return names;
+}
+
+std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required,
+                                       const Links& links, const std::string& when) {
+  std::vector<std::string> lines;
+  for (const auto& [name, wanted_by, is_bridge] : required)
+    if (!links.contains(name))
+      lines.push_back(format("no link {}{}, wanted by {}", name, when, wanted_by));
+  return lines;
+}
+
+void check_veths(const LinkNames& names, const Links& links) {
+  std::vector<std::string> faults;
+  for (const std::string& name : names) {
+    const auto found = links.find(name);
+    if (found != links.end() && found->second.kind != "veth")
+      faults.push_back(format("link {} is {}, not a veth, and so not the host's end of a pair",
+                              name, kind_text(found->second)));
+  }
+  if (!faults.empty()) throw Error(Exit::config, std::move(faults));
+}
+
 void check_bridges(const std::vector<RequiredLink>& required, const Links& links) {
   std::vector<std::string> faults;
   for (const auto& [name, wanted_by, is_bridge] : required) {
     const auto found = links.find(name);
-    if (!is_bridge || found == links.end() || found->second.kind == "bridge") continue;
-    const std::string& kind = found->second.kind;
-    faults.push_back(format("{}={}: the link is {}, not a bridge", wanted_by, quote(name),
-                            kind.empty() ? "a device" : "of kind " + kind));
+    if (is_bridge && found != links.end() && found->second.kind != "bridge")
+      faults.push_back(format("{}={}: the link is {}, not a bridge", wanted_by, quote(name),
+                              kind_text(found->second)));
   }
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }

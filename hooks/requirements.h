@@ -6,6 +6,7 @@
 
 #include "common/config.h"
 #include "common/link.h"
+#include "common/lookup.h"
 
 namespace container_init {
 
@@ -21,8 +22,16 @@ std::vector<RequiredLink> required_bridges(const Network& network);
 // These, the interfaces that move into the container and the parents of its macvlans.
 std::vector<RequiredLink> required_links(const Config& config);
 
-// Error, Exit::config, where a link that should be a bridge is of another kind. A link that is
-// absent passes.
+LinkNames names_of(const std::vector<RequiredLink>& required);
+
+// "no link br0, wanted by HOST_BRIDGE" for each that is absent, with `when` after the name.
+std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required,
+                                       const Links& links, const std::string& when);
+
+// Both throw Error, Exit::config, where a link is of another kind than it should be; one that is
+// absent passes. Whatever is not a veth was made by someone else, and is neither configured nor
+// deleted.
+void check_veths(const LinkNames& names, const Links& links);
 void check_bridges(const std::vector<RequiredLink>& required, const Links& links);
 
 }  // namespace container_init

@@ -35,6 +35,12 @@ constexpr std::string_view kUsage =
     "configuration,\n"
     "126 STAGE2 cannot be executed, 127 STAGE2 or its interpreter does not exist.\n";
 
+Error missing_link(const std::string& name) {
+  return system_error(ENODEV, "find link " + name,
+                      "systemd-nspawn makes it with --network-veth, --network-bridge= or "
+                      "--network-veth-extra=");
+}
+
 // host0 is called eth0 from now on. Where an earlier run has renamed it, only the name changes in
 // the plan; for the operations that follow both names lead to the link.
 void resolve_rename(SetLink& set, Links& links) {
@@ -49,15 +55,14 @@ void resolve_rename(SetLink& set, Links& links) {
     set.link = std::exchange(set.new_name, {});
   } else if (renamed != links.end()) {
     throw system_error(ENODEV, describe(set), format("{} is not a veth", set.new_name));
+  } else {
+    throw missing_link(set.link);
   }
 }
 
 void require_links(const Plan& plan, const Links& links) {
   const LinkNames missing = failing(names_of(plan), links, exists);
-  if (!missing.empty())
-    throw system_error(ENODEV, "find link " + join(missing),
-                       "systemd-nspawn makes it with --network-veth, --network-bridge= or "
-                       "--network-veth-extra=");
+  if (!missing.empty()) throw missing_link(join(missing));
 }
 
 // Stage 2 starts even where the other end never comes up: it may not need it.

@@ -40,15 +40,16 @@ def destination(network):
 
 
 def peer_routes(variables, own, peer, link):
-    """A route to the network of the other end, unless the own address has made it."""
+    """A route to the network of the other end; to that end alone where both are in one network."""
     routes = set()
     for suffix in ("", "6"):
         if peer + suffix not in variables:
             continue
-        network = interface(variables[peer + suffix]).network
-        if own + suffix in variables and interface(variables[own + suffix]).network == network:
-            continue
-        routes.add((destination(network), None, link))
+        other = interface(variables[peer + suffix])
+        if own + suffix in variables and interface(variables[own + suffix]).network == other.network:
+            routes.add((str(other.ip), None, link))
+        else:
+            routes.add((destination(other.network), None, link))
     return routes
 
 

@@ -110,7 +110,7 @@ def test_ipv6_address_is_usable_at_once(network):
 def test_no_link(network):
     done = network.container_init({"LOCAL_ADDRESS": "10.1.0.2"})
     assert done.returncode == 71
-    assert done.stderr.startswith("container-init: cannot find link eth0, host0: No such device: ")
+    assert done.stderr.startswith("container-init: cannot find link host0: No such device: ")
 
 
 def test_eth0_that_is_no_veth(network):

@@ -115,7 +115,7 @@ def test_blackhole_route_is_no_link(network):
     done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2"})
     assert done.returncode == 71
     assert done.stderr == ("post-start: cannot add route 10.1.0.2 dev ve-web: File exists: "
-                           "10.1.0.2 already leads to another place\n")
+                           "a route to it exists that names no single link\n")
 
 
 def test_bridge_made_anew(network):
@@ -147,11 +147,38 @@ def test_bridge_that_is_none(network, kind, text):
     assert network.host.state() == before
 
 
+@pytest.mark.parametrize("variables,link", [
+    ({"LOCAL_ADDRESS": "10.1.0.2"}, "ve-web"),
+    ({"EXTRA_VETHS": "lan0,HOST_BRIDGE=br0"}, "lan0"),
+])
+def test_never_configures_what_is_no_veth(network, variables, link):
+    network.add_bridge()
+    network.host.ip(f"link add {link} type bridge")
+    before = network.host.state()
+    done = network.post_start(variables)
+    assert done.returncode == 78
+    assert done.stderr == (f"post-start: link {link} is of kind bridge, not a veth, and so not the "
+                           "host's end of a pair\n")
+    assert network.host.state() == before
+
+
+def test_two_containers_in_one_network(network):
+    """Each is reached over its own link, though the kernel has the network on both."""
+    for name, last in (("a", 2), ("b", 3)):
+        network.add_pair(f"ve-{name}", f"host{last}")
+        done = network.post_start({"INSTANCE": name, "HOST_ADDRESS": "10.1.0.1/24",
+                                   "LOCAL_ADDRESS": f"10.1.0.{last}/24"})
+        assert (done.returncode, done.stderr) == (0, "")
+    assert network.host.ip_json("route", "get", "10.1.0.3")[0]["dev"] == "ve-b"
+    done = network.post_start({"INSTANCE": "b", "HOST_ADDRESS": "10.1.0.1/24",
+                               "LOCAL_ADDRESS": "10.1.0.2/24"})
+    assert "10.1.0.2 already leads to ve-a" in done.stderr
+
+
 def test_missing_link(network):
     done = network.post_start(DUAL_STACK)
     assert done.returncode == 71
-    assert done.stderr == ("post-start: cannot find link ve-web: No such device: "
-                           "is the container running?\n")
+    assert done.stderr == "post-start: no link ve-web: is the container running?\n"
 
 
 def test_missing_bridge_changes_nothing(network):
@@ -159,7 +186,7 @@ def test_missing_bridge_changes_nothing(network):
     before = network.host.state()
     done = network.post_start({"HOST_BRIDGE": "br0"})
     assert done.returncode == 71
-    assert "cannot find link br0" in done.stderr
+    assert done.stderr == "post-start: no link br0, wanted by HOST_BRIDGE\n"
     assert network.host.state() == before
 
 

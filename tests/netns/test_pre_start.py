@@ -69,8 +69,8 @@ def test_never_deletes_what_is_no_veth(network, kind):
     before = network.host.state()
     done = network.pre_start({**PAIR, "EXTRA_VETHS": "br0"})
     assert done.returncode == 78
-    assert done.stderr == (f"pre-start: link br0 exists and is of kind {kind}: wanted as the host's "
-                           "end of a pair, but only a veth is ever deleted\n")
+    assert done.stderr == (f"pre-start: link br0 is of kind {kind}, not a veth, and so not the "
+                           "host's end of a pair\n")
     assert network.host.state() == before
 
 
@@ -78,7 +78,7 @@ def test_never_deletes_the_loopback(network):
     before = network.host.state()
     done = network.pre_start({"EXTRA_VETHS": "lo"})
     assert done.returncode == 78
-    assert "link lo exists and is a device" in done.stderr
+    assert "link lo is a device, not a veth" in done.stderr
     assert network.host.state() == before
 
 
