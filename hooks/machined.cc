@@ -55,7 +55,12 @@ bool is_registered(const std::string& instance) {
 void remove_machine(const std::string& instance, const Log& log) {
   if (leader_of(instance) != Leader::dead && is_registered(instance)) {
     log.notice(format("terminating machine {}, which is still running", instance));
-    run_process({"machinectl", "terminate", "--", instance});
+    const auto terminated = run_process({"machinectl", "terminate", "--", instance});
+    if (terminated.status == kNotInstalled)
+      throw Error(Exit::system,
+                  format("machine {} is registered, and cannot be terminated: machinectl(1) is not "
+                         "in PATH",
+                         instance));
     if (wait_until_forgotten(instance)) return;
   }
   if (leader_of(instance) == Leader::dead) {

@@ -52,7 +52,7 @@ ProcessResult run_process(const std::vector<std::string>& arguments) {
   pid_t process = 0;
   const int error = posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) return {127, {}};
+  if (error == ENOENT) return {kNotInstalled, {}};
   if (error != 0) throw system_error(error, "start " + arguments.front());
   writer = Descriptor();
   std::string output = read_all(reader);

@@ -6,8 +6,11 @@
 
 namespace container_init {
 
+// As a shell says that it has not found a program.
+inline constexpr int kNotInstalled = 127;
+
 struct ProcessResult {
-  int status = 0;  // exit status; 128 + signal where one ended it; 127 where it is not installed
+  int status = 0;      // exit status; 128 + signal where one ended it; or kNotInstalled
   std::string output;  // the first kilobytes of its standard output
 };
 

@@ -1,0 +1,129 @@
+"""pre-start on a systemd host with machined: a Debian that boots in a container of its own."""
+
+import subprocess
+
+import pytest
+
+from container import make_minimal_root, wait_until
+from namespace import Namespace
+
+UNIT = """\
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Environment=INSTANCE=%i HOST_ADDRESS=10.1.0.1 LOCAL_ADDRESS=10.1.0.2
+ExecStartPre=/opt/build/pre-start
+ExecStart=systemd-nspawn --keep-unit --quiet -M %i -D /var/lib/machines/%i --network-veth \\
+  --kill-signal=SIGRTMIN+3 --setenv=HOST_ADDRESS=10.1.0.1 --setenv=LOCAL_ADDRESS=10.1.0.2 \\
+  --setenv=WAIT_CARRIER=10 /container-init /stage2 wait
+ExecStartPost=/opt/build/post-start --wait=10
+KillMode=mixed
+Delegate=yes
+Slice=machine.slice
+"""
+REGISTERED = "/run/systemd/machines/web"
+
+
+def child_of(process, name):
+    """The child of a process that runs the program of this name."""
+    shown = subprocess.run(["pgrep", "--parent", str(process), "--exact", name],
+                           capture_output=True, text=True)
+    return shown.stdout.strip()
+
+
+class Host:
+    """Runs commands on the booted system."""
+
+    def __init__(self, leader):
+        self._enter = ["nsenter", "--all", "--target", str(leader), "--"]
+
+    def run(self, script):
+        return subprocess.run([*self._enter, "sh", "-c", script], capture_output=True, text=True,
+                              timeout=120)
+
+    def succeeds(self, script):
+        return self.run(script).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory, debian_root, build):
+    directory = tmp_path_factory.mktemp("host")
+    make_minimal_root(directory / "web", build)
+    (directory / "unit").write_text(UNIT)
+    namespace = Namespace()
+    system = subprocess.Popen(
+        [*namespace.enter, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+         "--private-network", "--capability=all", "--volatile=overlay", "-M", "host", "-D", debian_root,
+         f"--bind-ro={build}:/opt/build", f"--bind={directory / 'web'}:/var/lib/machines/web",
+         f"--bind-ro={directory / 'unit'}:/etc/systemd/system/container@.service"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    booted = Host(wait_until(lambda: child_of(system.pid, "systemd")))
+    wait_until(lambda: booted.run("systemctl is-system-running").stdout in ("running\n", "degraded\n"),
+               seconds=60, pause=0.1)
+    yield booted
+    system.kill()
+    system.wait()
+    namespace.close()
+
+
+@pytest.fixture(autouse=True)
+def clean(host):
+    yield
+    host.run("systemctl kill --signal=KILL container@web other; systemctl stop container@web other;"
+             "systemctl reset-failed")
+    wait_until(lambda: not host.succeeds(f"test -e {REGISTERED}"))
+
+
+def start(host, verb="start"):
+    done = host.run(f"systemctl {verb} container@web")
+    assert done.returncode == 0, host.run("journalctl --no-pager --unit container@web").stdout
+    wait_until(lambda: host.succeeds("ip route get 10.1.0.2 | grep --quiet ve-web"))
+    wait_until(lambda: "LOWER_UP" in host.run("ip link show dev ve-web").stdout)
+    assert host.succeeds(f"test -e {REGISTERED}")
+
+
+def journal(host):
+    return host.run("journalctl --no-pager --output=cat --unit container@web").stdout
+
+
+def test_start_after_kill(host):
+    """systemd-nspawn killed: its link and registration stay for a moment. The next start works."""
+    start(host)
+    for _ in range(5):
+        assert host.succeeds("systemctl kill --signal=KILL container@web")
+        start(host, "restart")
+
+
+def test_terminates_running_machine(host):
+    """Of another unit, as one that was started by hand."""
+    assert host.succeeds(
+        "systemd-run --unit=other --property=Delegate=yes --slice=machine.slice systemd-nspawn "
+        "--keep-unit --quiet -M web -D /var/lib/machines/web --network-veth /stage2 wait")
+    wait_until(lambda: host.succeeds(f"test -e {REGISTERED}"))
+    done = host.run("INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start --dry-run")
+    assert done.stdout.splitlines()[0] == "machinectl terminate web"
+    start(host)
+    assert "terminating machine web, which is still running" in journal(host)
+    assert host.run("systemctl is-active other").stdout != "active\n"
+
+
+def test_leader_that_died_unseen(host):
+    """machined was away when its leader ended, and its file about the machine stayed."""
+    assert host.succeeds("systemd-run --unit=other --slice=machine.slice sleep infinity")
+    assert host.succeeds(
+        "busctl call org.freedesktop.machine1 /org/freedesktop/machine1 "
+        "org.freedesktop.machine1.Manager RegisterMachine sayssus web 0 test container "
+        "$(systemctl show --property=MainPID --value other) /")
+    assert host.succeeds(f"test -e {REGISTERED}")
+    host.run("systemctl stop systemd-machined; systemctl kill --signal=KILL other")
+    assert host.succeeds(f"test -e {REGISTERED}")
+    start(host)
+
+
+def test_without_machinectl(host):
+    """A machine that is registered, and nobody to end it: its link stays."""
+    start(host)
+    done = host.run("PATH=/nowhere INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start")
+    assert done.returncode == 71
+    assert "machine web is registered, and cannot be terminated" in done.stderr
+    assert host.succeeds("ip link show dev ve-web")
