@@ -1,5 +1,6 @@
 """Containers that systemd-nspawn runs for a test."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -14,6 +15,9 @@ INSIDE = "/run/container-init"  # where the programs are, inside
 CONTAINER_VARIABLES = ["HOST_ADDRESS", "HOST_ADDRESS6", "LOCAL_ADDRESS", "LOCAL_ADDRESS6",
                        "LOCAL_GATEWAY", "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE",
                        "EXTRA_VETHS", "WAIT_CARRIER"]
+
+# systemd-nspawn leaves directories in /run.
+PRIVATE_RUN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 
 
 def wait_until(condition, seconds=20, pause=0.002):
@@ -47,6 +51,22 @@ def make_minimal_root(path, build):
     return path
 
 
+def children_of(process):
+    return [int(pid) for pid in
+            pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def kill_nspawn(nspawn):
+    """With what it runs: a container outlives a systemd-nspawn that is killed."""
+    if nspawn.poll() is None:
+        nspawn.send_signal(signal.SIGSTOP)
+        for child in children_of(nspawn):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+    nspawn.kill()
+    nspawn.wait()
+
+
 class Container:
     """systemd-nspawn with container-init as PID 1, in the network namespace of a host."""
 
@@ -54,7 +74,7 @@ class Container:
         passed = [f"--setenv={key}={value}" for key, value in variables.items()
                   if key in CONTAINER_VARIABLES]
         self._nspawn = subprocess.Popen(
-            [*host.enter, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-M", name,
+            [*host.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-M", name,
              "-D", root, "--kill-signal=SIGRTMIN+3", *flags, *passed, *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})}, text=True, errors="replace")
@@ -65,15 +85,14 @@ class Container:
         return wait_until(self._leader)
 
     def _leader(self):
-        try:
-            children = pathlib.Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
-            for child in children.read_text().split():
+        for child in children_of(self._nspawn):
+            try:
                 status = pathlib.Path(f"/proc/{child}/status").read_text()
-                blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
-                if blocked >> (STOP_SIGNAL - 1) & 1:
-                    return int(child)
-        except (FileNotFoundError, ProcessLookupError):
-            pass
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+            if blocked >> (STOP_SIGNAL - 1) & 1:
+                return child
         return None
 
     def run(self, *command):
@@ -94,6 +113,5 @@ class Container:
         return self._nspawn.returncode
 
     def close(self):
-        self._nspawn.kill()
-        self._nspawn.wait()
+        kill_nspawn(self._nspawn)
         self._nspawn.stdout.close()

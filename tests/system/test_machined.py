@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from container import make_minimal_root, wait_until
+from container import PRIVATE_RUN, kill_nspawn, make_minimal_root, wait_until
 from namespace import Namespace
 
 UNIT = """\
@@ -52,7 +52,7 @@ def host(tmp_path_factory, debian_root, build):
     (directory / "unit").write_text(UNIT)
     namespace = Namespace()
     system = subprocess.Popen(
-        [*namespace.enter, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+        [*namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
          "--private-network", "--capability=all", "--volatile=overlay", "-M", "host", "-D", debian_root,
          f"--bind-ro={build}:/opt/build", f"--bind={directory / 'web'}:/var/lib/machines/web",
          f"--bind-ro={directory / 'unit'}:/etc/systemd/system/container@.service"],
@@ -61,8 +61,7 @@ def host(tmp_path_factory, debian_root, build):
     wait_until(lambda: booted.run("systemctl is-system-running").stdout in ("running\n", "degraded\n"),
                seconds=60, pause=0.1)
     yield booted
-    system.kill()
-    system.wait()
+    kill_nspawn(system)
     namespace.close()
 
 
