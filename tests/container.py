@@ -37,6 +37,12 @@ def libraries_of(program):
     return [word for line in shown.stdout.splitlines() for word in line.split() if word.startswith("/")]
 
 
+def library_binds(program, root):
+    """Flags for systemd-nspawn that show a dynamic program its libraries, where the root lacks them."""
+    return [f"--bind-ro={library}" for library in libraries_of(program)
+            if not (root / library[1:]).exists()]
+
+
 def make_minimal_root(path, build):
     """No shell, no libc, no ip: container-init and a stage 2, and what sanitizers need."""
     for directory in ("usr", "etc", "dev", "proc", "sys", "run", "tmp", "var"):

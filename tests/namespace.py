@@ -8,6 +8,9 @@ import subprocess
 _UNSHARE = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
 _ENTER = ["nsenter", "--net"] if os.geteuid() == 0 else ["nsenter", "--user", "--preserve-credentials", "--net"]
 
+# For a build with sanitizers: leaks cannot be looked for under strace.
+NO_LEAK_CHECK = {"ASAN_OPTIONS": "detect_leaks=0"}
+
 
 class Namespace:
     """A network namespace that lives as long as the object; inside of `parent`'s user namespace."""

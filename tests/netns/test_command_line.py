@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from namespace import NO_LEAK_CHECK
+
 PROGRAMS = ["container-init", "pre-start", "post-start"]
 HOOKS = ["pre-start", "post-start"]
 EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
@@ -152,13 +154,14 @@ def test_without_capability(namespace, build, program, link):
 def test_without_netlink(namespace, build, program):
     done = namespace.run(["strace", "-qq", "-o", "/dev/null", "-e", "trace=socket", "-e",
                           "inject=socket:error=EAFNOSUPPORT", build / program, *operands(program)],
-                         {"INSTANCE": "web", "LOCAL_ADDRESS": "10.1.0.2"})
+                         {"INSTANCE": "web", "LOCAL_ADDRESS": "10.1.0.2", **NO_LEAK_CHECK})
     assert done.returncode == EX_OSERR
     assert done.stderr == (f"{program}: cannot open a netlink socket: Address family not supported by "
                            "protocol: AF_NETLINK must be allowed, see RestrictAddressFamilies= in "
                            "systemd.exec(5)\n")
 
 
+@pytest.mark.release  # sanitizers read /proc
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_without_proc(namespace, build, program):
     namespace.ip("link add host0 type veth peer name ve-web")

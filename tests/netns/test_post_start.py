@@ -6,6 +6,7 @@ import pytest
 
 import combinations
 from combinations import ADDRESSES, subsets
+from namespace import NO_LEAK_CHECK
 
 DUAL_STACK = ADDRESSES["single"]
 NAMES = ["abcdefghijkl", "abcdefghijklm", "abcdefghijklmnopqrst", "x" * 64]
@@ -213,7 +214,7 @@ def test_link_gone_in_the_middle(network, build):
     done = network.host.run(
         ["sh", "-c", 'strace -qq -o /dev/null -e trace=sendto '
          '-e inject=sendto:delay_enter=400000:when=2 "$0" & sleep 0.2; ip link delete ve-web; wait $!',
-         build / "post-start"], {"INSTANCE": "web", **DUAL_STACK})
+         build / "post-start"], {"INSTANCE": "web", **DUAL_STACK, **NO_LEAK_CHECK})
     assert done.returncode == 71
     assert done.stderr == ("post-start: cannot set link dev ve-web up: No such device: "
                            "ve-web is gone\n")

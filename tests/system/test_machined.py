@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from container import PRIVATE_RUN, kill_nspawn, make_minimal_root, wait_until
+from container import (PRIVATE_RUN, kill_nspawn, library_binds, make_minimal_root,
+                       wait_until)
 from namespace import Namespace
 
 UNIT = """\
@@ -54,7 +55,7 @@ def host(tmp_path_factory, debian_root, build):
     system = subprocess.Popen(
         [*namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
          "--private-network", "--capability=all", "--volatile=overlay", "-M", "host", "-D", debian_root,
-         f"--bind-ro={build}:/opt/build", f"--bind={directory / 'web'}:/var/lib/machines/web",
+         f"--bind-ro={build}:/opt/build", *library_binds(build / "pre-start", debian_root), f"--bind={directory / 'web'}:/var/lib/machines/web",
          f"--bind-ro={directory / 'unit'}:/etc/systemd/system/container@.service"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     booted = Host(wait_until(lambda: child_of(system.pid, "systemd")))

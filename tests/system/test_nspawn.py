@@ -8,7 +8,7 @@ import pytest
 
 import combinations
 from combinations import ADDRESSES
-from container import Container, INSIDE, libraries_of, wait_until
+from container import Container, INSIDE, library_binds, wait_until
 
 DUAL_STACK = ADDRESSES["single"]
 STAGE2 = ["/container-init", "/stage2", "wait"]
@@ -115,14 +115,12 @@ def start_debian(start, debian_root, build):
     """systemd as stage 2, over a root that stays as it is."""
     program = build / "container-init"
     inside = f"{INSIDE}/container-init"
-    binds = [f"--bind-ro={program}:{inside}",
-             *(f"--bind-ro={library}:{INSIDE}/{library.rpartition('/')[2]}"
-               for library in libraries_of(program))]
+    binds = [f"--bind-ro={program}:{inside}", *library_binds(program, debian_root)]
 
     def start_one(flags=(), environment=None):
         return start(debian_root, DUAL_STACK, [inside, "/sbin/init"],
-                     ["--network-veth", "--volatile=overlay", f"--setenv=LD_LIBRARY_PATH={INSIDE}",
-                      *binds, *flags], environment=environment)
+                     ["--network-veth", "--volatile=overlay", *binds, *flags],
+                     environment=environment)
 
     return start_one
 
