@@ -12,13 +12,13 @@ namespace container_init {
 namespace {
 
 std::optional<Address> read_address(std::string_view text, Family family) {
-  char terminated[INET6_ADDRSTRLEN] = {};
-  if (text.size() >= sizeof(terminated)) return std::nullopt;
-  std::copy(text.begin(), text.end(), terminated);
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size()) return std::nullopt;
+  std::copy(text.begin(), text.end(), terminated.begin());
   if (text.find('\0') != std::string_view::npos) return std::nullopt;
   Address address;
   address.family = family;
-  if (inet_pton(static_cast<int>(family), terminated, address.bytes.data()) != 1)
+  if (inet_pton(static_cast<int>(family), terminated.data(), address.bytes.data()) != 1)
     return std::nullopt;
   return address;
 }
@@ -124,9 +124,9 @@ Parsed<MacAddress> parse_mac_address(std::string_view text) {
 }
 
 std::string to_string(const Address& address) {
-  char text[INET6_ADDRSTRLEN] = {};
-  inet_ntop(static_cast<int>(address.family), address.bytes.data(), text, sizeof(text));
-  return text;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(static_cast<int>(address.family), address.bytes.data(), text.data(), text.size());
+  return text.data();
 }
 
 std::string to_string(const Prefix& prefix) {

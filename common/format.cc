@@ -6,7 +6,8 @@
 namespace container_init::detail {
 
 // Naming the function makes the compiler emit it, with all it calls.
-extern std::string (*const emitted)(fmt::string_view, fmt::format_args);
-std::string (*const emitted)(fmt::string_view, fmt::format_args) = &fmt::vformat;
+using Format = std::string (*)(fmt::string_view, fmt::format_args);
+extern const Format emitted;
+const Format emitted = &fmt::vformat;
 
 }  // namespace container_init::detail

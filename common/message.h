@@ -38,7 +38,7 @@ class Message {
  private:
   static constexpr std::size_t kCapacity = 256;
 
-  void put_header(const void* header, std::size_t size);
+  void put_header(const void* content, std::size_t size);
   nlmsghdr& header() { return *reinterpret_cast<nlmsghdr*>(buffer_.data()); }
   const nlmsghdr& header() const { return *reinterpret_cast<const nlmsghdr*>(buffer_.data()); }
 

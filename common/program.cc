@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
@@ -11,6 +12,7 @@
 #include "common/config.h"
 #include "common/error.h"
 #include "common/format.h"
+#include "common/version.h"
 #include "common/words.h"
 
 namespace __gnu_cxx {
@@ -27,11 +29,11 @@ namespace {
 // kWait has no short form.
 enum Option : int { kDryRun = 'n', kHelp = 'h', kVersion = 'V', kWait = 256 };
 
-constexpr option kOptions[] = {{"dry-run", no_argument, nullptr, kDryRun},
-                               {"help", no_argument, nullptr, kHelp},
-                               {"version", no_argument, nullptr, kVersion},
-                               {"wait", required_argument, nullptr, kWait},
-                               {nullptr, 0, nullptr, 0}};
+constexpr std::array<option, 5> kOptions = {{{"dry-run", no_argument, nullptr, kDryRun},
+                                             {"help", no_argument, nullptr, kHelp},
+                                             {"version", no_argument, nullptr, kVersion},
+                                             {"wait", required_argument, nullptr, kWait},
+                                             {nullptr, 0, nullptr, 0}}};
 
 Error usage_error(const Program& program, std::string_view reason) {
   return {Exit::usage, format("{}; see {} --help", reason, program.name)};
@@ -57,7 +59,7 @@ enum class Request { run, help, version };
 Request parse_options(const Program& program, int argc, char** argv, Options& options) {
   opterr = 0;
   // Options end at the first operand: those that follow are stage 2's.
-  for (int found = 0; (found = getopt_long(argc, argv, "+:nhV", kOptions, nullptr)) != -1;) {
+  for (int found = 0; (found = getopt_long(argc, argv, "+:nhV", kOptions.data(), nullptr)) != -1;) {
     if (found == kHelp) return Request::help;
     if (found == kVersion) return Request::version;
     if (found == kDryRun) {
@@ -83,7 +85,7 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
       print(program.usage);
       return 0;
     case Request::version:
-      print(format("{} " VERSION "\n", program.name));
+      print(format("{} {}\n", program.name, kVersion));
       return 0;
     case Request::run:
       break;

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,10 +24,10 @@ void print_descriptors() {
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
     if (entry->d_name[0] == '.' || std::atoi(entry->d_name) == dirfd(directory)) continue;
-    char target[256] = {};
+    std::array<char, 256> target{};
     const std::string path = std::string("/proc/self/fd/") + entry->d_name;
-    if (readlink(path.c_str(), target, sizeof(target) - 1) >= 0)
-      std::printf("fd %s %s\n", entry->d_name, target);
+    if (readlink(path.c_str(), target.data(), target.size() - 1) >= 0)
+      std::printf("fd %s %s\n", entry->d_name, target.data());
   }
   closedir(directory);
 }
@@ -34,10 +35,10 @@ void print_descriptors() {
 void print_signals() {
   std::FILE* status = std::fopen("/proc/self/status", "re");
   if (status == nullptr) return;
-  char line[256];
-  while (std::fgets(line, sizeof(line), status) != nullptr)
-    if (std::strncmp(line, "Sig", 3) == 0 || std::strncmp(line, "ShdPnd", 6) == 0)
-      std::fputs(line, stdout);
+  std::array<char, 256> line;
+  while (std::fgets(line.data(), line.size(), status) != nullptr)
+    if (std::strncmp(line.data(), "Sig", 3) == 0 || std::strncmp(line.data(), "ShdPnd", 6) == 0)
+      std::fputs(line.data(), stdout);
   std::fclose(status);
 }
 
@@ -45,8 +46,9 @@ int report(char** argv) {
   for (; *argv != nullptr; ++argv) std::printf("arg %s\n", *argv);
   for (char** variable = environ; *variable != nullptr; ++variable)
     std::printf("env %s\n", *variable);
-  char directory[256] = {};
-  if (getcwd(directory, sizeof(directory)) != nullptr) std::printf("cwd %s\n", directory);
+  std::array<char, 256> directory{};
+  if (getcwd(directory.data(), directory.size()) != nullptr)
+    std::printf("cwd %s\n", directory.data());
   print_descriptors();
   print_signals();
   return 0;
