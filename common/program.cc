@@ -71,7 +71,7 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
     }
   }
   options.operands = std::span(argv + optind, static_cast<std::size_t>(argc - optind));
-  if (program.has_operands && options.operands.empty())
+  if (program.has_operands && options.operands.empty() && !options.dry_run)
     throw usage_error(program, "no stage 2 is given");
   if (!program.has_operands && !options.operands.empty())
     throw usage_error(program, format("unknown argument {}", quote(options.operands.front())));

@@ -21,7 +21,7 @@ struct Program {
   std::string_view name;
   std::string_view usage;     // all that --help prints
   bool has_wait = false;      // takes --wait
-  bool has_operands = false;  // takes at least one
+  bool has_operands = false;  // takes at least one, but for --dry-run
   int (*run)(const Options& options, const Log& log) = nullptr;
 };
 

@@ -19,7 +19,8 @@ using namespace container_init;
 namespace {
 
 constexpr std::string_view kUsage =
-    "Usage: container-init [--dry-run] [--] STAGE2 [ARG...]\n"
+    "Usage: container-init [--] STAGE2 [ARG...]\n"
+    "       container-init --dry-run [--] [STAGE2 [ARG...]]\n"
     "\n"
     "Configures the network inside a container from its environment, then executes STAGE2.\n"
     "\n"

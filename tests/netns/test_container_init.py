@@ -200,6 +200,7 @@ def test_dry_run_prints_what_ip_accepts(network):
     before = network.container.state()
     done = network.container_init(variables, "--dry-run", "/bin/true")
     assert done.returncode == 0
+    assert network.container_init(variables, "--dry-run").stdout == done.stdout
     assert network.container.state() == before
     network.container.ip(*(line.removeprefix("ip ") for line in done.stdout.splitlines()))
     assert_end(network.container, "eth0", variables, has_default=True)
