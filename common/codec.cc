@@ -177,7 +177,7 @@ Message encode_get_route(const Address& destination) {
   rtmsg header{};
   header.rtm_family = static_cast<std::uint8_t>(destination.family);
   header.rtm_dst_len = static_cast<std::uint8_t>(destination.bits());
-  header.rtm_flags = RTM_F_FIB_MATCH;
+  header.rtm_flags = RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE;
   message.put_header(header);
   message.put(RTA_DST, bytes_of(destination));
   return message;
@@ -226,7 +226,9 @@ std::optional<Route> decode_route(std::span<const std::byte> message) {
                        header->rtm_dst_len};
   route.gateway = attributes.address(RTA_GATEWAY, *family);
   route.link_index = static_cast<int>(attributes.number(RTA_OIF));
-  route.in_main_table = (table != 0 ? table : header->rtm_table) == RT_TABLE_MAIN;
+  // A look-up calls the local table main where the kernel has merged both: the type tells.
+  route.in_main_table = (table != 0 ? table : header->rtm_table) == RT_TABLE_MAIN &&
+                        header->rtm_type != RTN_LOCAL && header->rtm_type != RTN_BROADCAST;
   return route;
 }
 

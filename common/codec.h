@@ -27,7 +27,7 @@ struct Route {
 Message encode_get_link(const std::string& name);
 Message encode_get_link_by_alternative_name(const std::string& name);
 Message encode_get_link(int index);
-// The entry of the table that `destination` itself falls under.
+// The entry that `destination` itself falls under, with its table.
 Message encode_get_route(const Address& destination);
 // An IPv6 address on a link; for IPv4 the kernel has no such query.
 Message encode_get_address(const Address& address, int link_index);

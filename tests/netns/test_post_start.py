@@ -110,6 +110,16 @@ def test_network_of_another_container_is_named(network):
                            "10.1.0.0/24 already leads to ve-db\n")
 
 
+def test_own_address_does_not_hide_the_conflict(network):
+    """The host has the address itself: its entry of the local table is found before the main one."""
+    network.add_pair("ve-db", "other")
+    network.host.ip("link set ve-db up", "route add 10.1.0.2 dev ve-db", "address add 10.1.0.2 dev lo")
+    network.add_pair("ve-web", "host0")
+    done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2"})
+    assert done.returncode == 71
+    assert "10.1.0.2 already leads to ve-db" in done.stderr
+
+
 def test_blackhole_route_is_no_link(network):
     network.add_pair("ve-web", "host0")
     network.host.ip("route add blackhole 10.1.0.2")

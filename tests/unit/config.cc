@@ -1,0 +1,718 @@
+#include "common/config.h"
+
+#include <algorithm>
+
+#include "common/words.h"
+#include "tests/unit/catch.h"
+#include "tests/unit/values.h"
+
+using namespace container_init;
+using namespace std::string_view_literals;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Assignments = std::vector<std::string_view>;
+using Lines = std::vector<std::string>;
+
+template <typename Parse>
+Lines faults_of(Parse parse, const Assignments& assignments) {
+  const Caught caught = caught_from([&] { parse(Environment(assignments)); });
+  CHECK(caught.exit == (caught.lines.empty() ? Exit::ok : Exit::config));
+  return caught.lines;
+}
+
+Lines config_faults(const Assignments& assignments) { return faults_of(parse_config, assignments); }
+Lines network_faults(const Assignments& assignments) {
+  return faults_of(parse_network, assignments);
+}
+Lines host_network_faults(const Assignments& assignments) {
+  return faults_of(parse_host_network, assignments);
+}
+
+// Of a container "web".
+Lines web_faults(Assignments assignments) {
+  assignments.insert(assignments.begin(), "INSTANCE=web");
+  return config_faults(assignments);
+}
+Config web(Assignments assignments) {
+  assignments.insert(assignments.begin(), "INSTANCE=web");
+  return parse_config(Environment(std::move(assignments)));
+}
+
+std::string text_of(const std::optional<Prefix>& prefix) {
+  return prefix ? to_string(*prefix) : std::string{};
+}
+std::string text_of(const std::optional<Address>& address) {
+  return address ? to_string(*address) : std::string{};
+}
+std::string text_of(const std::optional<MacAddress>& address) {
+  return address ? to_string(*address) : std::string{};
+}
+
+// The accepted forms, as the ends of faults.
+constexpr auto kIpv4 = "ADDR[/LEN], as in 10.0.0.2 or 10.0.0.2/24"sv;
+constexpr auto kIpv6 = "ADDR[/LEN], as in fd00::2 or fd00::2/64"sv;
+constexpr auto kIpv4Gateway = "ADDR, as in 10.0.0.1"sv;
+constexpr auto kIpv6Gateway = "ADDR, as in fd00::1"sv;
+constexpr auto kMac = "six octets, unicast, as in 02:00:00:00:00:01"sv;
+constexpr auto kLink = "a link name: 1 to 15 printable characters without / : % or white space"sv;
+constexpr auto kLinkPair = "LINK[:INNER], each a link name of 1 to 15 characters"sv;
+constexpr auto kMachine =
+    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end, as machinectl(1) "
+    "accepts"sv;
+constexpr auto kPath = "an absolute path"sv;
+constexpr auto kFlag = "1 or 0"sv;
+constexpr auto kSeconds = "seconds, 0 to 86400"sv;
+constexpr auto kPair =
+    "NAME[:INNER][,KEY=VALUE]..., each a link name: 1 to 15 printable characters without / : % or "
+    "white space"sv;
+constexpr auto kKey =
+    "HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, LOCAL_MAC_ADDRESS or HOST_BRIDGE "
+    "as KEY"sv;
+constexpr auto kDiffer = "names that differ"sv;
+constexpr auto kOnce = "each KEY once"sv;
+constexpr auto kPort = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80"sv;
+constexpr auto kUsers = "no, identity, pick or a number"sv;
+constexpr auto kCapability = "capability names with commas between, as in CAP_SYS_TIME"sv;
+constexpr auto kTmpfs = "absolute paths, each with [:OPTIONS]"sv;
+constexpr auto kSignal = "a signal name, as in SIGTERM or SIGRTMIN+3"sv;
+constexpr auto kQuoted = "words, quoted as in a shell"sv;
+constexpr auto kOneEach = "one each for the two ends of the pair"sv;
+constexpr auto kAnotherMachine = "the address of another machine as gateway"sv;
+constexpr auto kOneOfThem = "one of them, as no pair can be made for a namespace that exists"sv;
+
+std::string fault(std::string_view what, std::string_view wanted) {
+  return format("{}; wanted: {}", what, wanted);
+}
+
+// One variable, and the fault that it is.
+struct FaultRow {
+  std::string_view assignment;
+  std::string_view what;
+  std::string_view wanted;
+};
+
+constexpr FaultRow kNetworkFaults[] = {
+    {"HOST_ADDRESS=10.0.0.256", R"(HOST_ADDRESS="10.0.0.256": not an IPv4 address)", kIpv4},
+    {"HOST_ADDRESS= 10.0.0.1", R"(HOST_ADDRESS=" 10.0.0.1": not an IPv4 address)", kIpv4},
+    {"HOST_ADDRESS=fd00::1", R"(HOST_ADDRESS="fd00::1": IPv6 where IPv4 is wanted)", kIpv4},
+    {"HOST_ADDRESS=10.0.0.1%a", R"(HOST_ADDRESS="10.0.0.1%a": a zone (%LINK) is not accepted)",
+     kIpv4},
+    {"HOST_ADDRESS=0.0.0.0", R"(HOST_ADDRESS="0.0.0.0": the unspecified address)", kIpv4},
+    {"HOST_ADDRESS=127.0.0.1", R"(HOST_ADDRESS="127.0.0.1": a loopback address)", kIpv4},
+    {"HOST_ADDRESS=224.0.0.1", R"(HOST_ADDRESS="224.0.0.1": not a unicast address)", kIpv4},
+    {"HOST_ADDRESS=10.0.0.1/33", R"(HOST_ADDRESS="10.0.0.1/33": the prefix length is not 1 to 32)",
+     kIpv4},
+    {"HOST_ADDRESS=10.0.0.1/", R"(HOST_ADDRESS="10.0.0.1/": the prefix length is not a number)",
+     kIpv4},
+    {"HOST_ADDRESS6=fd00::g", R"(HOST_ADDRESS6="fd00::g": not an IPv6 address)", kIpv6},
+    {"HOST_ADDRESS6=10.0.0.1", R"(HOST_ADDRESS6="10.0.0.1": IPv4 where IPv6 is wanted)", kIpv6},
+    {"HOST_ADDRESS6=fe80::1%eth0",
+     R"(HOST_ADDRESS6="fe80::1%eth0": a zone (%LINK) is not accepted)", kIpv6},
+    {"HOST_ADDRESS6=::", R"(HOST_ADDRESS6="::": the unspecified address)", kIpv6},
+    {"HOST_ADDRESS6=ff02::1", R"(HOST_ADDRESS6="ff02::1": not a unicast address)", kIpv6},
+    {"HOST_ADDRESS6=::ffff:10.0.0.1",
+     R"(HOST_ADDRESS6="::ffff:10.0.0.1": an IPv4 address in IPv6 form)", kIpv6},
+    {"HOST_ADDRESS6=fd00::1/129",
+     R"(HOST_ADDRESS6="fd00::1/129": the prefix length is not 1 to 128)", kIpv6},
+    {"LOCAL_ADDRESS=web", R"(LOCAL_ADDRESS="web": not an IPv4 address)", kIpv4},
+    {"LOCAL_ADDRESS6=web", R"(LOCAL_ADDRESS6="web": not an IPv6 address)", kIpv6},
+    {"LOCAL_GATEWAY=10.0.0.1/24", R"(LOCAL_GATEWAY="10.0.0.1/24": not an IPv4 address)",
+     kIpv4Gateway},
+    {"LOCAL_GATEWAY=fd00::1", R"(LOCAL_GATEWAY="fd00::1": IPv6 where IPv4 is wanted)",
+     kIpv4Gateway},
+    {"LOCAL_GATEWAY6=fd00::1/64", R"(LOCAL_GATEWAY6="fd00::1/64": not an IPv6 address)",
+     kIpv6Gateway},
+    {"LOCAL_GATEWAY6=10.0.0.1", R"(LOCAL_GATEWAY6="10.0.0.1": IPv4 where IPv6 is wanted)",
+     kIpv6Gateway},
+    {"LOCAL_MAC_ADDRESS=02:00", R"(LOCAL_MAC_ADDRESS="02:00": not six octets)", kMac},
+    {"LOCAL_MAC_ADDRESS=x", R"(LOCAL_MAC_ADDRESS="x": not six octets in hexadecimal)", kMac},
+    {"LOCAL_MAC_ADDRESS=01:00:00:00:00:01",
+     R"(LOCAL_MAC_ADDRESS="01:00:00:00:00:01": the group bit is set)", kMac},
+    {"LOCAL_MAC_ADDRESS=00:00:00:00:00:00", R"(LOCAL_MAC_ADDRESS="00:00:00:00:00:00": all zero)",
+     kMac},
+    {"HOST_BRIDGE=sixteen-letters0", R"(HOST_BRIDGE="sixteen-letters0": not valid)", kLink},
+    {"HOST_BRIDGE=br/0", R"(HOST_BRIDGE="br/0": not valid)", kLink},
+    {"HOST_BRIDGE=br0 br1", R"(HOST_BRIDGE="br0 br1": not valid)", kLink},
+    {"EXTRA_VETHS=a:b:c", R"(EXTRA_VETHS="a:b:c": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=:a", R"(EXTRA_VETHS=":a": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=a:", R"(EXTRA_VETHS="a:": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=,HOST_BRIDGE=br0",
+     R"(EXTRA_VETHS=",HOST_BRIDGE=br0": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=sixteen-letters0",
+     R"(EXTRA_VETHS="sixteen-letters0": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=lan0:sixteen-letters0",
+     R"(EXTRA_VETHS="lan0:sixteen-letters0": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=a/b", R"(EXTRA_VETHS="a/b": NAME or INNER is not valid)", kPair},
+    {"EXTRA_VETHS=lan0,LOCAL_GATEWAY=10.0.0.1",
+     R"(EXTRA_VETHS: lan0: "LOCAL_GATEWAY=10.0.0.1" is not a KEY=VALUE of an extra pair)", kKey},
+    {"EXTRA_VETHS=lan0,host_address=10.0.0.1",
+     R"(EXTRA_VETHS: lan0: "host_address=10.0.0.1" is not a KEY=VALUE of an extra pair)", kKey},
+    {"EXTRA_VETHS=lan0:a,HOST_ADDRESS",
+     R"(EXTRA_VETHS: lan0: "HOST_ADDRESS" is not a KEY=VALUE of an extra pair)", kKey},
+    {"EXTRA_VETHS=lan0,", R"(EXTRA_VETHS: lan0: "" is not a KEY=VALUE of an extra pair)", kKey},
+    {"EXTRA_VETHS=lan0,=br0", R"(EXTRA_VETHS: lan0: "=br0" is not a KEY=VALUE of an extra pair)",
+     kKey},
+    {"EXTRA_VETHS=lan0,HOST_BRIDGE=br0,HOST_BRIDGE=br1",
+     "EXTRA_VETHS: lan0: HOST_BRIDGE is given twice", kOnce},
+    {"EXTRA_VETHS=lan0,HOST_BRIDGE=,HOST_BRIDGE=br1",
+     "EXTRA_VETHS: lan0: HOST_BRIDGE is given twice", kOnce},
+    {"EXTRA_VETHS=lan0,HOST_ADDRESS=10.0.0.1/33",
+     R"(EXTRA_VETHS: lan0: HOST_ADDRESS="10.0.0.1/33": the prefix length is not 1 to 32)", kIpv4},
+    {"EXTRA_VETHS=lan0,HOST_ADDRESS6=10.0.0.1",
+     R"(EXTRA_VETHS: lan0: HOST_ADDRESS6="10.0.0.1": IPv4 where IPv6 is wanted)", kIpv6},
+    {"EXTRA_VETHS=lan0,LOCAL_ADDRESS=x",
+     R"(EXTRA_VETHS: lan0: LOCAL_ADDRESS="x": not an IPv4 address)", kIpv4},
+    {"EXTRA_VETHS=lan0,LOCAL_ADDRESS6=x",
+     R"(EXTRA_VETHS: lan0: LOCAL_ADDRESS6="x": not an IPv6 address)", kIpv6},
+    {"EXTRA_VETHS=lan0,LOCAL_MAC_ADDRESS=ff:ff:ff:ff:ff:ff",
+     R"(EXTRA_VETHS: lan0: LOCAL_MAC_ADDRESS="ff:ff:ff:ff:ff:ff": the group bit is set)", kMac},
+    {"EXTRA_VETHS=lan0,HOST_BRIDGE=br:0", R"(EXTRA_VETHS: lan0: HOST_BRIDGE="br:0": not valid)",
+     kLink},
+    {"EXTRA_VETHS=lan0,HOST_ADDRESS=10.0.0.1,LOCAL_ADDRESS=10.0.0.1",
+     "EXTRA_VETHS: lan0: HOST_ADDRESS and LOCAL_ADDRESS are both 10.0.0.1", kOneEach},
+    {"EXTRA_VETHS=lan0,HOST_ADDRESS6=fd00::1,LOCAL_ADDRESS6=FD00::1",
+     "EXTRA_VETHS: lan0: HOST_ADDRESS6 and LOCAL_ADDRESS6 are both fd00::1", kOneEach},
+    {"EXTRA_VETHS=lan0 lan0", R"(EXTRA_VETHS: "lan0" is the name of another link on the host)",
+     kDiffer},
+    {"EXTRA_VETHS=lan0 lan0:b", R"(EXTRA_VETHS: "lan0" is the name of another link on the host)",
+     kDiffer},
+    {"EXTRA_VETHS=lan0:a lan1:a",
+     R"(EXTRA_VETHS: "a" is the name of another link in the container)", kDiffer},
+    {"EXTRA_VETHS=lan0 lan1:lan0",
+     R"(EXTRA_VETHS: "lan0" is the name of another link in the container)", kDiffer},
+    {"WAIT_CARRIER=soon", R"(WAIT_CARRIER="soon": not a number of seconds from 0 to 86400)",
+     kSeconds},
+    {"WAIT_CARRIER=86401", R"(WAIT_CARRIER="86401": not a number of seconds from 0 to 86400)",
+     kSeconds},
+};
+
+// Of variables that only the programs on the host read.
+constexpr FaultRow kHostFaults[] = {
+    {"root=machines/web", R"(root="machines/web": not valid)", kPath},
+    {"PRIVATE_NETWORK=yes", R"(PRIVATE_NETWORK="yes": neither 1 nor 0)", kFlag},
+    {"PRIVATE_NETWORK=11", R"(PRIVATE_NETWORK="11": neither 1 nor 0)", kFlag},
+    {"PRIVATE_USERS=yes", R"(PRIVATE_USERS="yes": not valid)", kUsers},
+    {"PRIVATE_USERS=-1", R"(PRIVATE_USERS="-1": not valid)", kUsers},
+    {"PRIVATE_USERS=4294967296", R"(PRIVATE_USERS="4294967296": not valid)", kUsers},
+    {"PRIVATE_USERS=pick ", R"(PRIVATE_USERS="pick ": not valid)", kUsers},
+    {"NETWORK_NAMESPACE_PATH=netns/a", R"(NETWORK_NAMESPACE_PATH="netns/a": not valid)", kPath},
+    {"HOST_PORT=0", R"(HOST_PORT="0": not valid)", kPort},
+    {"HOST_PORT=65536", R"(HOST_PORT="65536": not valid)", kPort},
+    {"HOST_PORT=http", R"(HOST_PORT="http": not valid)", kPort},
+    {"HOST_PORT=tcp", R"(HOST_PORT="tcp": not valid)", kPort},
+    {"HOST_PORT=tcp:", R"(HOST_PORT="tcp:": not valid)", kPort},
+    {"HOST_PORT=80:", R"(HOST_PORT="80:": not valid)", kPort},
+    {"HOST_PORT=tcp:udp:80", R"(HOST_PORT="tcp:udp:80": not valid)", kPort},
+    {"HOST_PORT=TCP:80:80", R"(HOST_PORT="TCP:80:80": not valid)", kPort},
+    {"HOST_PORT=tcp:80:80:80", R"(HOST_PORT="tcp:80:80:80": not valid)", kPort},
+    {"HOST_PORT=80,", R"(HOST_PORT="": not valid)", kPort},
+    {"HOST_PORT=80, 81", R"(HOST_PORT=" 81": not valid)", kPort},
+    {"INTERFACES=enp1s0 a/b", R"(INTERFACES="a/b": not valid)", kLinkPair},
+    {"INTERFACES=a:b:c", R"(INTERFACES="a:b:c": not valid)", kLinkPair},
+    {"INTERFACES=a:", R"(INTERFACES="a:": not valid)", kLinkPair},
+    {"MACVLANS=sixteen-letters0", R"(MACVLANS="sixteen-letters0": not valid)", kLinkPair},
+    {"MACVLANS=:a", R"(MACVLANS=":a": not valid)", kLinkPair},
+    {"CAPABILITIES=CAP-X", R"(CAPABILITIES="CAP-X": not valid)", kCapability},
+    {"CAPABILITIES=CAP_CHOWN,,CAP_KILL", R"(CAPABILITIES="": not valid)", kCapability},
+    {"CAPABILITIES=CAP_CHOWN CAP_KILL", R"(CAPABILITIES="CAP_CHOWN CAP_KILL": not valid)",
+     kCapability},
+    {"TMPFS=/tmp var", R"(TMPFS="var": not valid)", kTmpfs},
+    {"EPHEMERAL=true", R"(EPHEMERAL="true": neither 1 nor 0)", kFlag},
+    {"SYSTEM_PATH=nix/store", R"(SYSTEM_PATH="nix/store": not valid)", kPath},
+    {"STAGE2=init", R"(STAGE2="init": not valid)", kPath},
+    {"COPY_RESOLV_CONF=no", R"(COPY_RESOLV_CONF="no": neither 1 nor 0)", kFlag},
+    {"KILL_SIGNAL=SIGFOO", R"(KILL_SIGNAL="SIGFOO": not valid)", kSignal},
+    {"KILL_SIGNAL=SIGRTMIN+31", R"(KILL_SIGNAL="SIGRTMIN+31": not valid)", kSignal},
+    {"KILL_SIGNAL=0", R"(KILL_SIGNAL="0": not valid)", kSignal},
+    {"DEVICE_TIMEOUT=10s", R"(DEVICE_TIMEOUT="10s": not a number of seconds from 0 to 86400)",
+     kSeconds},
+    {"EXTRA_NSPAWN_FLAGS=--bind='/a",
+     R"(EXTRA_NSPAWN_FLAGS="--bind='/a": the single quote at character 8 is not closed)", kQuoted},
+    {"EXTRA_NSPAWN_FLAGS=\"",
+     R"(EXTRA_NSPAWN_FLAGS="\"": the double quote at character 1 is not closed)", kQuoted},
+    {"EXTRA_NSPAWN_FLAGS=a\\",
+     R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 is not closed)", kQuoted},
+};
+
+constexpr std::string_view kExcluded[] = {
+    "HOST_ADDRESS=10.0.0.1",  "HOST_ADDRESS6=fd00::1",
+    "LOCAL_ADDRESS=10.0.0.2", "LOCAL_ADDRESS6=fd00::2",
+    "LOCAL_GATEWAY=10.0.0.1", "LOCAL_GATEWAY6=fd00::1",
+    "HOST_BRIDGE=br0",        "LOCAL_MAC_ADDRESS=02:00:00:00:00:01",
+    "EXTRA_VETHS=lan0",
+};
+
+std::string exclusion(std::string_view assignment) {
+  const auto variable = assignment.substr(0, assignment.find('='));
+  return fault(format("NETWORK_NAMESPACE_PATH and {} are both set", variable), kOneOfThem);
+}
+
+}  // namespace
+
+TEST_CASE("a fault of the network names variable, value, reason and accepted form") {
+  for (const auto& [assignment, what, wanted] : kNetworkFaults) {
+    CAPTURE(assignment);
+    const Lines lines{fault(what, wanted)};
+    CHECK(network_faults({assignment}) == lines);
+    CHECK(host_network_faults({"INSTANCE=web", assignment}) == lines);
+    CHECK(web_faults({assignment}) == lines);
+  }
+}
+
+TEST_CASE("so does a fault of all else, which is no fault of the network") {
+  for (const auto& [assignment, what, wanted] : kHostFaults) {
+    CAPTURE(assignment);
+    CHECK(web_faults({assignment}) == Lines{fault(what, wanted)});
+    CHECK(network_faults({assignment}).empty());
+    CHECK(host_network_faults({"INSTANCE=web", assignment}).empty());
+  }
+}
+
+TEST_CASE("the host's programs need the name of the container") {
+  const Lines missing{fault("INSTANCE is not set", kMachine)};
+  const Lines dash{fault(R"(INSTANCE="-web": not valid)", kMachine)};
+  const Lines blank{fault(R"(INSTANCE="a b": not valid)", kMachine)};
+  for (const auto faults : {config_faults, host_network_faults}) {
+    CHECK(faults({}) == missing);
+    CHECK(faults({"INSTANCE="}) == missing);
+    CHECK(faults({"INSTANCE=-web"}) == dash);
+    CHECK(faults({"INSTANCE=a b"}) == blank);
+  }
+  CHECK(network_faults({}).empty());
+  CHECK(network_faults({"INSTANCE=-web"}).empty());
+}
+
+TEST_CASE("the two ends of a pair and the gateway are different machines") {
+  CHECK(network_faults({"HOST_ADDRESS=10.0.0.1/24", "LOCAL_ADDRESS=10.0.0.1"}) ==
+        Lines{fault("HOST_ADDRESS and LOCAL_ADDRESS are both 10.0.0.1", kOneEach)});
+  CHECK(network_faults({"HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS6=FD00::0:1/64"}) ==
+        Lines{fault("HOST_ADDRESS6 and LOCAL_ADDRESS6 are both fd00::1", kOneEach)});
+  CHECK(network_faults({"LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=10.0.0.2"}) ==
+        Lines{fault("LOCAL_GATEWAY and LOCAL_ADDRESS are both 10.0.0.2", kAnotherMachine)});
+  CHECK(network_faults({"LOCAL_ADDRESS6=fd00::2", "LOCAL_GATEWAY6=fd00::2"}) ==
+        Lines{fault("LOCAL_GATEWAY6 and LOCAL_ADDRESS6 are both fd00::2", kAnotherMachine)});
+  CHECK(network_faults({"HOST_ADDRESS=10.0.0.1", "LOCAL_GATEWAY=10.0.0.1"}).empty());
+}
+
+TEST_CASE("an extra pair has names that the main pair does not use") {
+  const Lines eth0{
+      fault(R"(EXTRA_VETHS: "eth0" is the name of another link in the container)", kDiffer)};
+  const Lines host0{
+      fault(R"(EXTRA_VETHS: "host0" is the name of another link in the container)", kDiffer)};
+  const Lines outer{
+      fault(R"(EXTRA_VETHS: "ve-web" is the name of another link on the host)", kDiffer)};
+  CHECK(network_faults({"HOST_BRIDGE=br0", "EXTRA_VETHS=lan0:eth0"}) == eth0);
+  CHECK(network_faults({"HOST_BRIDGE=br0", "EXTRA_VETHS=host0"}) == host0);
+  CHECK(web_faults({"LOCAL_ADDRESS=10.0.0.2", "EXTRA_VETHS=ve-web:a"}) == outer);
+  CHECK(host_network_faults({"INSTANCE=web", "LOCAL_ADDRESS=10.0.0.2", "EXTRA_VETHS=ve-web:a"}) ==
+        outer);
+  CHECK(web_faults({"HOST_BRIDGE=br0", "EXTRA_VETHS=ve-web:a"}).empty());
+  CHECK(web_faults({"EXTRA_VETHS=eth0 host0 ve-web"}).empty());
+}
+
+TEST_CASE("a namespace of somebody else's excludes every pair") {
+  constexpr auto kSet = "NETWORK_NAMESPACE_PATH=/run/netns/a"sv;
+  CHECK(web_faults({kSet}).empty());
+  for (const auto excluded : kExcluded) {
+    CAPTURE(excluded);
+    CHECK(web_faults({kSet, excluded}) == Lines{exclusion(excluded)});
+    CHECK(host_network_faults({"INSTANCE=web", kSet, excluded}) == Lines{exclusion(excluded)});
+    CHECK(web_faults({"NETWORK_NAMESPACE_PATH=", excluded}).empty());
+    CHECK(web_faults({kSet, excluded.substr(0, excluded.find('=') + 1)}).empty());
+  }
+}
+
+TEST_CASE("all faults are reported at once, in a fixed order") {
+  const Lines lines =
+      config_faults({"EXTRA_NSPAWN_FLAGS='",
+                     "DEVICE_TIMEOUT=x",
+                     "KILL_SIGNAL=x",
+                     "COPY_RESOLV_CONF=x",
+                     "STAGE2=x",
+                     "SYSTEM_PATH=x",
+                     "EPHEMERAL=x",
+                     "TMPFS=x y",
+                     "CAPABILITIES=-,+",
+                     "MACVLANS=/ :",
+                     "INTERFACES=/",
+                     "HOST_PORT=x,y",
+                     "NETWORK_NAMESPACE_PATH=x",
+                     "PRIVATE_USERS=x",
+                     "PRIVATE_NETWORK=x",
+                     "root=x",
+                     "WAIT_CARRIER=x",
+                     "EXTRA_VETHS=a:b:c lan0,X=1,LOCAL_ADDRESS=x,LOCAL_ADDRESS=y lan0",
+                     "LOCAL_GATEWAY6=x",
+                     "LOCAL_GATEWAY=x",
+                     "HOST_BRIDGE=/",
+                     "LOCAL_MAC_ADDRESS=x",
+                     "LOCAL_ADDRESS6=x",
+                     "LOCAL_ADDRESS=x",
+                     "HOST_ADDRESS6=x",
+                     "HOST_ADDRESS=x",
+                     "INSTANCE=/"});
+  CHECK(lines ==
+        Lines{
+            fault(R"(INSTANCE="/": not valid)", kMachine),
+            fault(R"(HOST_ADDRESS="x": not an IPv4 address)", kIpv4),
+            fault(R"(HOST_ADDRESS6="x": not an IPv6 address)", kIpv6),
+            fault(R"(LOCAL_ADDRESS="x": not an IPv4 address)", kIpv4),
+            fault(R"(LOCAL_ADDRESS6="x": not an IPv6 address)", kIpv6),
+            fault(R"(LOCAL_MAC_ADDRESS="x": not six octets in hexadecimal)", kMac),
+            fault(R"(HOST_BRIDGE="/": not valid)", kLink),
+            fault(R"(LOCAL_GATEWAY="x": not an IPv4 address)", kIpv4Gateway),
+            fault(R"(LOCAL_GATEWAY6="x": not an IPv6 address)", kIpv6Gateway),
+            fault(R"(EXTRA_VETHS="a:b:c": NAME or INNER is not valid)", kPair),
+            fault(R"(EXTRA_VETHS: lan0: "X=1" is not a KEY=VALUE of an extra pair)", kKey),
+            fault("EXTRA_VETHS: lan0: LOCAL_ADDRESS is given twice", kOnce),
+            fault(R"(EXTRA_VETHS: lan0: LOCAL_ADDRESS="x": not an IPv4 address)", kIpv4),
+            fault(R"(WAIT_CARRIER="x": not a number of seconds from 0 to 86400)", kSeconds),
+            fault(R"(EXTRA_VETHS: "lan0" is the name of another link on the host)", kDiffer),
+            exclusion("HOST_ADDRESS"),
+            exclusion("HOST_ADDRESS6"),
+            exclusion("LOCAL_ADDRESS"),
+            exclusion("LOCAL_ADDRESS6"),
+            exclusion("LOCAL_GATEWAY"),
+            exclusion("LOCAL_GATEWAY6"),
+            exclusion("LOCAL_MAC_ADDRESS"),
+            exclusion("HOST_BRIDGE"),
+            exclusion("EXTRA_VETHS"),
+            fault(R"(root="x": not valid)", kPath),
+            fault(R"(PRIVATE_NETWORK="x": neither 1 nor 0)", kFlag),
+            fault(R"(PRIVATE_USERS="x": not valid)", kUsers),
+            fault(R"(NETWORK_NAMESPACE_PATH="x": not valid)", kPath),
+            fault(R"(HOST_PORT="x": not valid)", kPort),
+            fault(R"(HOST_PORT="y": not valid)", kPort),
+            fault(R"(INTERFACES="/": not valid)", kLinkPair),
+            fault(R"(MACVLANS="/": not valid)", kLinkPair),
+            fault(R"(MACVLANS=":": not valid)", kLinkPair),
+            fault(R"(CAPABILITIES="-": not valid)", kCapability),
+            fault(R"(CAPABILITIES="+": not valid)", kCapability),
+            fault(R"(TMPFS="x": not valid)", kTmpfs),
+            fault(R"(TMPFS="y": not valid)", kTmpfs),
+            fault(R"(EPHEMERAL="x": neither 1 nor 0)", kFlag),
+            fault(R"(SYSTEM_PATH="x": not valid)", kPath),
+            fault(R"(STAGE2="x": not valid)", kPath),
+            fault(R"(COPY_RESOLV_CONF="x": neither 1 nor 0)", kFlag),
+            fault(R"(KILL_SIGNAL="x": not valid)", kSignal),
+            fault(R"(DEVICE_TIMEOUT="x": not a number of seconds from 0 to 86400)", kSeconds),
+            fault(R"(EXTRA_NSPAWN_FLAGS="'": the single quote at character 1 is not closed)",
+                  kQuoted),
+        });
+}
+
+TEST_CASE("an empty environment configures nothing") {
+  const Network network = parse_network(Environment(Assignments{}));
+  CHECK_FALSE(network.pair);
+  CHECK(network.extra_pairs.empty());
+  CHECK(network.wait_carrier == 0s);
+}
+
+TEST_CASE("what is not set has its default") {
+  const Config config = web({});
+  CHECK(config.instance == "web");
+  CHECK_FALSE(config.network.pair);
+  CHECK(config.network.extra_pairs.empty());
+  CHECK(config.root.empty());
+  CHECK_FALSE(config.private_network);
+  CHECK(config.private_users.empty());
+  CHECK(config.network_namespace_path.empty());
+  CHECK(config.host_ports.empty());
+  CHECK(config.interfaces.empty());
+  CHECK(config.macvlans.empty());
+  CHECK(config.capabilities.empty());
+  CHECK(config.tmpfs.empty());
+  CHECK_FALSE(config.ephemeral);
+  CHECK(config.system_path.empty());
+  CHECK(config.stage2.empty());
+  CHECK(config.copy_resolv_conf);
+  CHECK(config.flake.empty());
+  CHECK(config.kill_signal.empty());
+  CHECK(config.device_timeout == 10s);
+  CHECK(config.extra_nspawn_flags.empty());
+}
+
+TEST_CASE("empty is the same as not set") {
+  const Config config = web({"HOST_ADDRESS=",
+                             "HOST_ADDRESS6=",
+                             "LOCAL_ADDRESS=",
+                             "LOCAL_ADDRESS6=",
+                             "LOCAL_GATEWAY=",
+                             "LOCAL_GATEWAY6=",
+                             "LOCAL_MAC_ADDRESS=",
+                             "HOST_BRIDGE=",
+                             "EXTRA_VETHS=",
+                             "WAIT_CARRIER=",
+                             "root=",
+                             "PRIVATE_NETWORK=",
+                             "PRIVATE_USERS=",
+                             "NETWORK_NAMESPACE_PATH=",
+                             "HOST_PORT=",
+                             "INTERFACES=",
+                             "MACVLANS=",
+                             "CAPABILITIES=",
+                             "TMPFS=",
+                             "EPHEMERAL=",
+                             "SYSTEM_PATH=",
+                             "STAGE2=",
+                             "COPY_RESOLV_CONF=",
+                             "FLAKE=",
+                             "KILL_SIGNAL=",
+                             "DEVICE_TIMEOUT=",
+                             "EXTRA_NSPAWN_FLAGS="});
+  CHECK_FALSE(config.network.pair);
+  CHECK(config.network.extra_pairs.empty());
+  CHECK(config.host_ports.empty());
+  CHECK(config.capabilities.empty());
+  CHECK(config.copy_resolv_conf);
+  CHECK(config.device_timeout == 10s);
+}
+
+TEST_CASE("every variable of the main pair is read") {
+  const Config config =
+      web({"HOST_ADDRESS=10.0.0.1", "HOST_ADDRESS6=FD00::1/64", "LOCAL_ADDRESS=10.0.0.2/24",
+           "LOCAL_ADDRESS6=fd00::2", "LOCAL_GATEWAY=10.0.0.254", "LOCAL_GATEWAY6=fe80::1",
+           "LOCAL_MAC_ADDRESS=02:00:00:00:00:0A", "HOST_BRIDGE=br0", "WAIT_CARRIER=5"});
+  REQUIRE(config.network.pair);
+  const Pair& pair = *config.network.pair;
+  CHECK(pair.host_link == "vb-web");
+  CHECK(pair.container_link == "eth0");
+  CHECK(text_of(pair.ipv4.host) == "10.0.0.1/32");
+  CHECK(text_of(pair.ipv6.host) == "fd00::1/64");
+  CHECK(text_of(pair.ipv4.local) == "10.0.0.2/24");
+  CHECK(text_of(pair.ipv6.local) == "fd00::2/128");
+  CHECK(text_of(pair.ipv4.gateway) == "10.0.0.254");
+  CHECK(text_of(pair.ipv6.gateway) == "fe80::1");
+  CHECK(text_of(pair.local_mac_address) == "02:00:00:00:00:0a");
+  CHECK(pair.bridge == "br0");
+  CHECK(config.network.wait_carrier == 5s);
+}
+
+TEST_CASE("each variable of the main pair alone asks for it") {
+  for (const auto assignment : kExcluded) {
+    CAPTURE(assignment);
+    const bool is_main = !assignment.starts_with("EXTRA_VETHS");
+    CHECK(parse_network(Environment({assignment})).pair.has_value() == is_main);
+  }
+}
+
+TEST_CASE("the host's end is named after the container, where its name is known") {
+  CHECK(web({"LOCAL_ADDRESS=10.0.0.2"}).network.pair->host_link == "ve-web");
+  CHECK(web({"HOST_BRIDGE=br0"}).network.pair->host_link == "vb-web");
+  const Environment environment({"INSTANCE=web", "HOST_BRIDGE=br0"});
+  CHECK(parse_host_network(environment).pair->host_link == "vb-web");
+  CHECK(parse_network(environment).pair->host_link.empty());
+}
+
+TEST_CASE("every key of an extra pair is read") {
+  const Network network = parse_network(
+      Environment({"EXTRA_VETHS= lan0:inner,HOST_ADDRESS=10.0.0.1/24,HOST_ADDRESS6=fd00::1,"
+                   "LOCAL_ADDRESS=10.0.0.2,LOCAL_ADDRESS6=fd00::2/64,"
+                   "LOCAL_MAC_ADDRESS=02:00:00:00:00:01,HOST_BRIDGE=br0\n\tlan1 "}));
+  CHECK_FALSE(network.pair);
+  REQUIRE(network.extra_pairs.size() == 2);
+  const Pair& full = network.extra_pairs[0];
+  CHECK(full.host_link == "lan0");
+  CHECK(full.container_link == "inner");
+  CHECK(text_of(full.ipv4.host) == "10.0.0.1/24");
+  CHECK(text_of(full.ipv6.host) == "fd00::1/128");
+  CHECK(text_of(full.ipv4.local) == "10.0.0.2/32");
+  CHECK(text_of(full.ipv6.local) == "fd00::2/64");
+  CHECK_FALSE(full.ipv4.gateway);
+  CHECK_FALSE(full.ipv6.gateway);
+  CHECK(text_of(full.local_mac_address) == "02:00:00:00:00:01");
+  CHECK(full.bridge == "br0");
+
+  const Pair& bare = network.extra_pairs[1];
+  CHECK(bare.host_link == "lan1");
+  CHECK(bare.container_link == "lan1");
+  CHECK_FALSE(bare.ipv4.host);
+  CHECK_FALSE(bare.ipv6.local);
+  CHECK_FALSE(bare.local_mac_address);
+  CHECK(bare.bridge.empty());
+}
+
+TEST_CASE("an empty key of an extra pair is not set") {
+  const Network network =
+      parse_network(Environment({"EXTRA_VETHS=lan0,HOST_ADDRESS=,HOST_BRIDGE="}));
+  REQUIRE(network.extra_pairs.size() == 1);
+  CHECK_FALSE(network.extra_pairs[0].ipv4.host);
+  CHECK(network.extra_pairs[0].bridge.empty());
+}
+
+TEST_CASE("every variable of the host's programs is read") {
+  const Config config = web(
+      {"root=/var/lib/machines/web", "PRIVATE_NETWORK=1", "PRIVATE_USERS=pick",
+       "NETWORK_NAMESPACE_PATH=/run/netns/a", "HOST_PORT=tcp:8080:80,53", "INTERFACES= a  b:c\n",
+       "MACVLANS=d\te:f", "CAPABILITIES=CAP_KILL,all", "TMPFS=/tmp /var:size=1M", "EPHEMERAL=1",
+       "SYSTEM_PATH=/nix/store/x", "STAGE2=/init", "COPY_RESOLV_CONF=0", "FLAKE=github:a/b#c d",
+       "KILL_SIGNAL=SIGTERM", "DEVICE_TIMEOUT=0", "EXTRA_NSPAWN_FLAGS=--bind='/a b' \"c d\""});
+  CHECK(config.root == "/var/lib/machines/web");
+  CHECK(config.private_network);
+  CHECK(config.private_users == "pick");
+  CHECK(config.network_namespace_path == "/run/netns/a");
+  CHECK(config.host_ports == Lines{"tcp:8080:80", "53"});
+  CHECK(config.interfaces == Lines{"a", "b:c"});
+  CHECK(config.macvlans == Lines{"d", "e:f"});
+  CHECK(config.capabilities == Lines{"CAP_KILL", "all"});
+  CHECK(config.tmpfs == Lines{"/tmp", "/var:size=1M"});
+  CHECK(config.ephemeral);
+  CHECK(config.system_path == "/nix/store/x");
+  CHECK(config.stage2 == "/init");
+  CHECK_FALSE(config.copy_resolv_conf);
+  CHECK(config.flake == "github:a/b#c d");
+  CHECK(config.kill_signal == "SIGTERM");
+  CHECK(config.device_timeout == 0s);
+  CHECK(config.extra_nspawn_flags == Lines{"--bind=/a b", "c d"});
+}
+
+TEST_CASE("values that are accepted") {
+  for (const auto assignment : {"root=/",
+                                "PRIVATE_NETWORK=0",
+                                "EPHEMERAL=0",
+                                "COPY_RESOLV_CONF=1",
+                                "PRIVATE_USERS=no",
+                                "PRIVATE_USERS=identity",
+                                "PRIVATE_USERS=0",
+                                "PRIVATE_USERS=4294967295",
+                                "HOST_PORT=1",
+                                "HOST_PORT=65535:65535",
+                                "HOST_PORT=udp:53",
+                                "HOST_PORT=tcp:80:80,udp:53:53",
+                                "CAPABILITIES=cap_sys_admin",
+                                "KILL_SIGNAL=TERM",
+                                "KILL_SIGNAL=SIGHUP",
+                                "KILL_SIGNAL=SYS",
+                                "KILL_SIGNAL=SIGRTMIN",
+                                "KILL_SIGNAL=RTMAX",
+                                "KILL_SIGNAL=SIGRTMIN+0",
+                                "KILL_SIGNAL=RTMIN+30",
+                                "KILL_SIGNAL=SIGRTMAX-30",
+                                "KILL_SIGNAL=1",
+                                "KILL_SIGNAL=64",
+                                "DEVICE_TIMEOUT=86400",
+                                "EXTRA_NSPAWN_FLAGS= ",
+                                "INTERFACES= ",
+                                "EXTRA_VETHS= \t\n",
+                                "HOST_ADDRESS=10.0.0.0/24",
+                                "LOCAL_ADDRESS6=fe80::2/64",
+                                "FLAKE=\xff"}) {
+    CAPTURE(assignment);
+    CHECK(web_faults({assignment}).empty());
+  }
+}
+
+TEST_CASE("a signal has its name with SIG or without") {
+  for (const std::string name :
+       {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "ABRT", "BUS",   "FPE",  "KILL",  "USR1", "SEGV",
+        "USR2", "PIPE", "ALRM", "TERM",   "CHLD", "CONT", "STOP",  "TSTP", "TTIN",  "TTOU", "URG",
+        "XCPU", "XFSZ", "PROF", "VTALRM", "IO",   "PWR",  "WINCH", "SYS",  "RTMIN", "RTMAX"}) {
+    CAPTURE(name);
+    CHECK(web({"KILL_SIGNAL=" + name}).kill_signal == name);
+    CHECK(web({"KILL_SIGNAL=SIG" + name}).kill_signal == "SIG" + name);
+  }
+}
+
+TEST_CASE("signals that are refused") {
+  for (const auto signal : {"SIG", "SIGSIGTERM", "term", "SIG15", "65", "-1", "RTMIN-1", "RTMAX+1",
+                            "RTMAX-31", "RTMIN+", "RTMIN+x", "SIGTERM "}) {
+    CAPTURE(signal);
+    CHECK(web_faults({std::string("KILL_SIGNAL=") + signal}).size() == 1);
+  }
+}
+
+TEST_CASE("of a variable that is there twice the first counts") {
+  const Config config =
+      web({"INSTANCE=db", "LOCAL_ADDRESS=10.0.0.2", "LOCAL_ADDRESS=x", "STAGE2=", "STAGE2=/init"});
+  CHECK(config.instance == "web");
+  CHECK(text_of(config.network.pair->ipv4.local) == "10.0.0.2/32");
+  CHECK(config.stage2.empty());
+}
+
+TEST_CASE("a huge value makes a short message") {
+  const std::string huge(1 << 20, 'x');
+  const std::string cut = '"' + std::string(80, 'x') + "\"...";
+  const struct {
+    std::string start;
+    std::string what;
+    std::string_view wanted;
+  } rows[] = {
+      {"HOST_ADDRESS=", "HOST_ADDRESS=" + cut + ": not an IPv4 address", kIpv4},
+      {"LOCAL_GATEWAY6=", "LOCAL_GATEWAY6=" + cut + ": not an IPv6 address", kIpv6Gateway},
+      {"LOCAL_MAC_ADDRESS=", "LOCAL_MAC_ADDRESS=" + cut + ": not six octets in hexadecimal", kMac},
+      {"HOST_BRIDGE=", "HOST_BRIDGE=" + cut + ": not valid", kLink},
+      {"EXTRA_VETHS=", "EXTRA_VETHS=" + cut + ": NAME or INNER is not valid", kPair},
+      {"EXTRA_VETHS=lan0,", "EXTRA_VETHS: lan0: " + cut + " is not a KEY=VALUE of an extra pair",
+       kKey},
+      {"root=", "root=" + cut + ": not valid", kPath},
+      {"HOST_PORT=", "HOST_PORT=" + cut + ": not valid", kPort},
+      {"INTERFACES=", "INTERFACES=" + cut + ": not valid", kLinkPair},
+      {"KILL_SIGNAL=", "KILL_SIGNAL=" + cut + ": not valid", kSignal},
+      {"DEVICE_TIMEOUT=", "DEVICE_TIMEOUT=" + cut + ": not a number of seconds from 0 to 86400",
+       kSeconds},
+      {"EXTRA_NSPAWN_FLAGS=\"",
+       "EXTRA_NSPAWN_FLAGS=\"\\\"" + std::string(79, 'x') +
+           "\"...: the double quote at character 1 is not closed",
+       kQuoted},
+  };
+  for (const auto& [start, what, wanted] : rows) {
+    CAPTURE(start);
+    CHECK(web_faults({start + huge}) == Lines{fault(what, wanted)});
+  }
+  CHECK(config_faults({"INSTANCE=" + huge}) ==
+        Lines{fault("INSTANCE=" + cut + ": not valid", kMachine)});
+}
+
+TEST_CASE("bytes that are not printable ASCII do not reach a message") {
+  constexpr FaultRow rows[] = {
+      {"HOST_BRIDGE=\xff\xfe", R"(HOST_BRIDGE="\xff\xfe": not valid)", kLink},
+      {"HOST_ADDRESS=10.0.0.1\n", R"(HOST_ADDRESS="10.0.0.1\x0a": not an IPv4 address)", kIpv4},
+      {"EXTRA_VETHS=lan\xc3\xa9", R"(EXTRA_VETHS="lan\xc3\xa9": NAME or INNER is not valid)",
+       kPair},
+      {"EXTRA_VETHS=lan0,\x1b[0m=1",
+       R"(EXTRA_VETHS: lan0: "\x1b[0m=1" is not a KEY=VALUE of an extra pair)", kKey},
+      {"STAGE2=\x80", R"(STAGE2="\x80": not valid)", kPath},
+      {"EXTRA_NSPAWN_FLAGS=\xff'",
+       R"(EXTRA_NSPAWN_FLAGS="\xff'": the single quote at character 2 is not closed)", kQuoted},
+  };
+  for (const auto& [assignment, what, wanted] : rows) {
+    CAPTURE(quote(assignment));
+    CHECK(web_faults({assignment}) == Lines{fault(what, wanted)});
+  }
+}
+
+TEST_CASE("a machine name is one that machined takes") {
+  const std::string longest(64, 'a');
+  for (const std::string_view name : {"a"sv, "web"sv, "Web-1"sv, "a.b.c"sv, "0"sv, "a--b"sv,
+                                      "1.2"sv, std::string_view(longest)}) {
+    CAPTURE(name);
+    CHECK(is_machine_name(name));
+  }
+  for (const std::string_view name :
+       {""sv, "."sv, ".."sv, ".a"sv, "a."sv, "a..b"sv, "-"sv, "-a"sv, "a-"sv, "a-.b"sv, "a.-b"sv,
+        "a/b"sv, "a b"sv, "a\n"sv, "a@b"sv, "a:b"sv, "a\0"sv, "\xc3\xa9"sv, "../a"sv}) {
+    CAPTURE(quote(name));
+    CHECK_FALSE(is_machine_name(name));
+  }
+  CHECK_FALSE(is_machine_name(longest + 'a'));
+}
+
+TEST_CASE("seconds are whole and at most a day") {
+  const std::pair<std::string_view, std::chrono::seconds> accepted[] = {
+      {"0", 0s}, {"1", 1s}, {"10", 10s}, {"86400", 86400s}};
+  for (const auto& [text, seconds] : accepted) {
+    const auto parsed = parse_seconds(text);
+    CAPTURE(text);
+    REQUIRE(value_of(parsed));
+    CHECK(*value_of(parsed) == seconds);
+  }
+  for (const auto text : {"", " ", "-1", "+1", "1.5", "1s", " 1", "1 ", "x", "0x10", "86401",
+                          "4294967296", "99999999999999999999"}) {
+    const auto parsed = parse_seconds(text);
+    CAPTURE(text);
+    REQUIRE_FALSE(value_of(parsed));
+    CHECK(std::get<Reason>(parsed).text == "not a number of seconds from 0 to 86400");
+  }
+}

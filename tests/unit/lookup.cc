@@ -1,0 +1,44 @@
+#include "common/lookup.h"
+
+#include "tests/unit/catch.h"
+#include "tests/unit/values.h"
+
+using namespace container_init;
+
+namespace {
+
+const Links kLinks{{"ve-web", {7, "ve-web", "veth", true}}, {"lan0", {8, "lan0", "veth", false}}};
+
+}  // namespace
+
+TEST_CASE("a plan needs the links of its operations, under their new names too") {
+  CHECK(names_of({}).empty());
+  CHECK(names_of({SetLink{"host0", "eth0", {}, {}}, SetLink{"lan0", {}, {}, "br0"},
+                  DeleteLink{"ve-old"}, AddAddress{"lan0", prefix("10.0.0.2")},
+                  AddRoute{"ve-web", prefix("10.0.0.2"), address("10.0.0.1")}}) ==
+        LinkNames{"br0", "eth0", "host0", "lan0", "ve-old", "ve-web"});
+}
+
+TEST_CASE("a link that is absent does not exist and has no carrier") {
+  CHECK_FALSE(exists(nullptr));
+  CHECK_FALSE(has_carrier(nullptr));
+  const Link down{7, "ve-web", "veth", false};
+  CHECK(exists(&down));
+  CHECK_FALSE(has_carrier(&down));
+  const Link up{7, "ve-web", "veth", true};
+  CHECK(has_carrier(&up));
+}
+
+TEST_CASE("the links that fail a test are named") {
+  CHECK(failing({"ve-web", "lan0"}, kLinks, exists).empty());
+  CHECK(failing({"ve-web", "lan1"}, kLinks, exists) == LinkNames{"lan1"});
+  CHECK(failing({"ve-web", "lan0", "lan1"}, kLinks, has_carrier) == LinkNames{"lan0", "lan1"});
+  CHECK(failing({}, kLinks, exists).empty());
+  CHECK(failing({"ve-web"}, {}, exists) == LinkNames{"ve-web"});
+}
+
+TEST_CASE("names are joined in their order") {
+  CHECK(join({}).empty());
+  CHECK(join({"ve-web"}) == "ve-web");
+  CHECK(join({"ve-web", "lan0"}) == "lan0, ve-web");
+}

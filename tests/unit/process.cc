@@ -1,0 +1,59 @@
+#include "hooks/process.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "tests/unit/catch.h"
+#include "tests/unit/values.h"
+
+using namespace container_init;
+
+TEST_CASE("a process gives its status and its output") {
+  const ProcessResult result = run_process({"sh", "-c", "echo one; echo two; exit 3"});
+  CHECK(result.status == 3);
+  CHECK(result.output == "one\ntwo\n");
+
+  const ProcessResult silent = run_process({"true"});
+  CHECK(silent.status == 0);
+  CHECK(silent.output.empty());
+}
+
+TEST_CASE("arguments are handed over as they are") {
+  const ProcessResult result = run_process({"printf", "%s|", "a b", "", "$HOME", "'"});
+  CHECK(result.status == 0);
+  CHECK(result.output == "a b||$HOME|'|");
+}
+
+TEST_CASE("a program that is not installed is status 127") {
+  CHECK(kNotInstalled == 127);
+  CHECK(run_process({"no-such-program-anywhere"}).status == kNotInstalled);
+  CHECK(run_process({"/no/such/program"}).status == kNotInstalled);
+}
+
+TEST_CASE("what is no program is an error of the system") {
+  const Caught caught = caught_from([] { run_process({"/"}); });
+  CHECK(caught.exit == Exit::system);
+  CHECK(caught.lines == std::vector<std::string>{"cannot start /: Permission denied"});
+}
+
+TEST_CASE("a signal is 128 and its number") {
+  CHECK(run_process({"sh", "-c", "kill -KILL $$"}).status == 128 + SIGKILL);
+  CHECK(run_process({"sh", "-c", "kill -TERM $$"}).status == 128 + SIGTERM);
+}
+
+TEST_CASE("of a long output the beginning is kept and the writer never waits") {
+  alarm(10);
+  const ProcessResult result = run_process({"sh", "-c", "head -c 1000000 /dev/zero; exit 5"});
+  alarm(0);
+  CHECK(result.status == 5);
+  CHECK(result.output.size() >= 4096);
+  CHECK(result.output.size() < 8192);
+  CHECK(std::all_of(result.output.begin(), result.output.end(), [](char c) { return c == 0; }));
+}
+
+TEST_CASE("output is kept up to the end of the process") {
+  const ProcessResult result = run_process({"sh", "-c", "printf a; sleep 0.05; printf b"});
+  CHECK(result.output == "ab");
+}

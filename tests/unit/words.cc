@@ -1,0 +1,146 @@
+#include "common/words.h"
+
+#include "common/format.h"
+#include "tests/unit/catch.h"
+
+using namespace container_init;
+using namespace std::string_view_literals;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words texts(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
+
+// The words, or as the only one the reason why there are none.
+Words words_or_reason(std::string_view text) {
+  const auto parsed = split_quoted(text);
+  const auto* words = value_of(parsed);
+  return words ? *words : Words{std::get<Reason>(parsed).text};
+}
+
+struct Row {
+  std::string_view text;
+  Words words;
+};
+
+}  // namespace
+
+TEST_CASE("words are what stands between white space") {
+  const Row rows[] = {
+      {{}, {}},
+      {"", {}},
+      {" \t\n ", {}},
+      {"a", {"a"}},
+      {"a b", {"a", "b"}},
+      {"  a\t\tb\n\nc  ", {"a", "b", "c"}},
+      {"a\rb", {"a\rb"}},
+      {"'a b'", {"'a", "b'"}},
+      {"a\0b c"sv, {std::string("a\0b", 3), "c"}},
+  };
+  for (const auto& [text, words] : rows) {
+    CAPTURE(quote(text));
+    CHECK(texts(split_words(text)) == words);
+  }
+}
+
+TEST_CASE("a list is split at every separator and keeps empty items") {
+  const Row rows[] = {
+      {{}, {""}},       {"", {""}},          {",", {"", ""}},
+      {"a", {"a"}},     {"a,b", {"a", "b"}}, {",a,,b,", {"", "a", "", "b", ""}},
+      {"a b", {"a b"}}, {"a;b", {"a;b"}},
+  };
+  for (const auto& [text, items] : rows) {
+    CAPTURE(quote(text));
+    CHECK(texts(split_list(text, ',')) == items);
+  }
+  CHECK(texts(split_list("a:b,c", ':')) == Words{"a", "b,c"});
+}
+
+// POSIX.1-2017, Shell Command Language, 2.2 Quoting.
+TEST_CASE("quoted words follow the rules of the shell") {
+  const Row rows[] = {
+      {{}, {}},
+      {" \t\n", {}},
+      {"a  b\tc\nd", {"a", "b", "c", "d"}},
+      {"--bind=/a --tmpfs=/b", {"--bind=/a", "--tmpfs=/b"}},
+      // Single quotes keep everything.
+      {"'a b'", {"a b"}},
+      {"'a\\b\"c$d`e'", {"a\\b\"c$d`e"}},
+      {"'a\\'", {"a\\"}},
+      {"'a\nb'", {"a\nb"}},
+      // Double quotes keep a backslash, but for five characters.
+      {"\"a b\"", {"a b"}},
+      {"\"a'b\"", {"a'b"}},
+      {R"("a\$b\`c\"d\\e")", {"a$b`c\"d\\e"}},
+      {R"("a\b\'c\ d")", {"a\\b\\'c\\ d"}},
+      {"\"a\\\nb\"", {"ab"}},
+      {"\"a\\\\\"", {"a\\"}},
+      // Outside a backslash keeps the next character, and with a newline is nothing.
+      {R"(a\ b)", {"a b"}},
+      {R"(\a\'\"\\)", {"a'\"\\"}},
+      {"a\\\nb", {"ab"}},
+      {"a \\\n b", {"a", "b"}},
+      {"\\\n", {}},
+      {R"(\ )", {" "}},
+      // Empty words count, and parts side by side are one word.
+      {"''", {""}},
+      {"\"\"", {""}},
+      {"a '' b", {"a", "", "b"}},
+      {"a''b", {"ab"}},
+      {"'a'\"b\"\\cd", {"abcd"}},
+      {"--x='a b'\" c\"", {"--x=a b c"}},
+      {"\"\\\n\"", {""}},
+      // Nothing is expanded, and nothing else has a meaning.
+      {"$HOME `date` $(date) * ? ~ #a", {"$HOME", "`date`", "$(date)", "*", "?", "~", "#a"}},
+      {"a;b a|b a&b <c >d", {"a;b", "a|b", "a&b", "<c", ">d"}},
+      {"a\0b"sv, {std::string("a\0b", 3)}},
+      {"\xff\xfe", {"\xff\xfe"}},
+  };
+  for (const auto& [text, words] : rows) {
+    CAPTURE(quote(text));
+    CHECK(words_or_reason(text) == words);
+  }
+}
+
+TEST_CASE("what is not closed is named with its place") {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"'", "the single quote at character 1 is not closed"},
+      {"a 'b", "the single quote at character 3 is not closed"},
+      {"'a' 'b", "the single quote at character 5 is not closed"},
+      {"'a\\' b'", "the single quote at character 7 is not closed"},
+      {"\"", "the double quote at character 1 is not closed"},
+      {"ab\"c'd'", "the double quote at character 3 is not closed"},
+      {R"("a\")", "the double quote at character 1 is not closed"},
+      {R"("a\)", "the double quote at character 1 is not closed"},
+      {"\\", "the backslash at character 1 is not closed"},
+      {"a b\\", "the backslash at character 4 is not closed"},
+      {"\xff 'a", "the single quote at character 3 is not closed"},
+  };
+  for (const auto& [text, reason] : rows) {
+    CAPTURE(quote(text));
+    CHECK(words_or_reason(text) == Words{std::string(reason)});
+  }
+}
+
+TEST_CASE("quoted text is printable ASCII") {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {{}, R"("")"},
+      {"web", R"("web")"},
+      {" ~", R"(" ~")"},
+      {R"(a"b\c)", R"("a\"b\\c")"},
+      {"a\nb\tc", R"("a\x0ab\x09c")"},
+      {"\0"sv, R"("\x00")"},
+      {"\x1b[31m\x7f", R"("\x1b[31m\x7f")"},
+      {"\xc3\xa9\xff", R"("\xc3\xa9\xff")"},
+  };
+  for (const auto& [text, quoted] : rows) CHECK(quote(text) == quoted);
+}
+
+TEST_CASE("long text is cut after 80 bytes and shows it") {
+  const std::string eighty(80, 'x');
+  CHECK(quote(eighty) == '"' + eighty + '"');
+  CHECK(quote(eighty + 'y') == '"' + eighty + "\"...");
+  CHECK(quote(std::string(1 << 20, 'x')) == '"' + eighty + "\"...");
+  CHECK(quote(std::string(1 << 20, '\xff')).size() == 80 * 4 + 5);
+}
