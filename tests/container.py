@@ -19,6 +19,9 @@ CONTAINER_VARIABLES = ["HOST_ADDRESS", "HOST_ADDRESS6", "LOCAL_ADDRESS", "LOCAL_
 # systemd-nspawn leaves directories in /run.
 PRIVATE_RUN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 
+# What runs as PID 1, by the names of its processes; systemd-nspawn and its helpers block signals too.
+PID_1 = ["container-init", "stage2", "init", "systemd"]
+
 
 def wait_until(condition, seconds=20, pause=0.002):
     """The first true value of the condition; it must come in time."""
@@ -96,8 +99,9 @@ class Container:
                 status = pathlib.Path(f"/proc/{child}/status").read_text()
             except (FileNotFoundError, ProcessLookupError):
                 continue
+            name = status.partition("Name:")[2].split()[0]
             blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
-            if blocked >> (STOP_SIGNAL - 1) & 1:
+            if name in PID_1 and blocked >> (STOP_SIGNAL - 1) & 1:
                 return child
         return None
 

@@ -154,7 +154,7 @@ def test_no_stop_is_lost(start_debian, tmp_path):
         time.sleep(moment)
         container.stop()
         begin = time.monotonic()
-        assert container.wait() == 0, f"lost at {moment * 1000:.1f} ms"
+        assert container.wait() == 0, f"lost at {moment * 1000:.1f} ms: {container.output}"
         slowest = max(slowest, time.monotonic() - begin)
     print(f"READY after {ready:.2f} s; slowest of {len(moments)} stops {slowest:.2f} s")
 
