@@ -87,13 +87,15 @@ class Container:
              "-D", root, "--kill-signal=SIGRTMIN+3", *flags, *passed, *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})}, text=True, errors="replace")
+        self._leader = None
         self.output = None
 
     def leader(self):
-        """PID 1 of the container, once container-init blocks the stop signal; seen from outside."""
-        return wait_until(self._leader)
+        """PID 1 of the container, as soon as container-init blocks the stop signal."""
+        self._leader = self._leader or wait_until(self._find_leader, pause=0)
+        return self._leader
 
-    def _leader(self):
+    def _find_leader(self):
         for child in children_of(self._nspawn):
             try:
                 status = pathlib.Path(f"/proc/{child}/status").read_text()
