@@ -6,7 +6,7 @@
 #include <charconv>
 #include <optional>
 
-#include "common/format.h"
+#include <fmt/core.h>
 
 namespace container_init {
 namespace {
@@ -56,8 +56,8 @@ Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Fam
 Reason why_no_address(std::string_view text, Family family) {
   if (text.find('%') != std::string_view::npos) return {"a zone (%LINK) is not accepted"};
   if (read_address(text, other(family)))
-    return {format("{} where {} is wanted", name_of(other(family)), name_of(family))};
-  return {format("not an {} address", name_of(family))};
+    return {fmt::format("{} where {} is wanted", name_of(other(family)), name_of(family))};
+  return {fmt::format("not an {} address", name_of(family))};
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ Parsed<Prefix> parse_prefix(std::string_view text, Family family) {
   if (end != digits.end() || error == std::errc::invalid_argument)
     return Reason{"the prefix length is not a number"};
   if (error != std::errc{} || length < 1 || length > address->bits())
-    return Reason{format("the prefix length is not 1 to {}", address->bits())};
+    return Reason{fmt::format("the prefix length is not 1 to {}", address->bits())};
   return Prefix{*address, static_cast<std::uint8_t>(length)};
 }
 
@@ -130,11 +130,12 @@ std::string to_string(const Address& address) {
 }
 
 std::string to_string(const Prefix& prefix) {
-  return format("{}/{}", to_string(prefix.address), prefix.length);
+  return fmt::format("{}/{}", to_string(prefix.address), prefix.length);
 }
 
 std::string to_string(const MacAddress& a) {
-  return format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", a[0], a[1], a[2], a[3], a[4], a[5]);
+  return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", a[0], a[1], a[2], a[3], a[4],
+                     a[5]);
 }
 
 }  // namespace container_init

@@ -4,9 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "common/codec.h"
 #include "common/error.h"
-#include "common/format.h"
 
 namespace container_init {
 namespace {
@@ -35,7 +36,7 @@ std::string hint_for(const Operation& operation, int error) {
   if (error == EPERM) return "CAP_NET_ADMIN is needed, which root has";
   if (error == ENODEV) return link + " is gone";
   if (is_ipv6(operation) && error == EACCES)
-    return format("IPv6 is off, see sysctl net.ipv6.conf.{}.disable_ipv6", link);
+    return fmt::format("IPv6 is off, see sysctl net.ipv6.conf.{}.disable_ipv6", link);
   if (is_ipv6(operation) && (error == EOPNOTSUPP || error == EAFNOSUPPORT))
     return "the kernel runs without IPv6";
   return {};
@@ -59,7 +60,7 @@ class Existing {
     const auto found = decode_address(
         ask(encode_get_address(wanted.address, links_.find(added.link)->second.index)));
     if (!found || found->length == wanted.length) return {};
-    return format("{} already has it with /{}", added.link, found->length);
+    return fmt::format("{} already has it with /{}", added.link, found->length);
   }
 
   std::string conflict_with(const AddRoute& added) {
@@ -69,9 +70,9 @@ class Existing {
     const auto wanted_index = links_.find(added.link)->second.index;
     if (route->link_index == wanted_index && route->gateway == added.gateway) return {};
     const std::string via =
-        route->gateway ? format(" via {}", to_string(*route->gateway)) : std::string{};
-    return format("{} already leads to {}{}", destination_text(added.destination),
-                  link_name(route->link_index), via);
+        route->gateway ? fmt::format(" via {}", to_string(*route->gateway)) : std::string{};
+    return fmt::format("{} already leads to {}{}", destination_text(added.destination),
+                       link_name(route->link_index), via);
   }
 
  private:
@@ -99,7 +100,7 @@ class Existing {
 
   std::string link_name(int index) {
     const auto link = decode_link(ask(encode_get_link(index)));
-    return link ? link->name : format("link {}", index);
+    return link ? link->name : fmt::format("link {}", index);
   }
 
   Rtnetlink& rtnetlink_;

@@ -8,8 +8,9 @@
 #include <set>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "common/error.h"
-#include "common/format.h"
 #include "common/link_name.h"
 #include "common/words.h"
 
@@ -201,7 +202,7 @@ class Reader {
   void fault(std::string_view variable, std::string_view text, std::string_view reason,
              std::string_view form) {
     faults_.push_back(
-        format("{}{}={}: {}; wanted: {}", where_, variable, quote(text), reason, form));
+        fmt::format("{}{}={}: {}; wanted: {}", where_, variable, quote(text), reason, form));
   }
 
   void fault(std::string_view sentence) { faults_.push_back(where_ + std::string(sentence)); }
@@ -217,14 +218,14 @@ void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::str
   if (!family.local) return;
   if (family.host && family.host->address == family.local->address)
     reader.fault(
-        format("HOST_ADDRESS{0} and LOCAL_ADDRESS{0} are both {1}; wanted: one each for "
-               "the two ends of the pair",
-               suffix, to_string(family.local->address)));
+        fmt::format("HOST_ADDRESS{0} and LOCAL_ADDRESS{0} are both {1}; wanted: one each for "
+                    "the two ends of the pair",
+                    suffix, to_string(family.local->address)));
   if (family.gateway && *family.gateway == family.local->address)
     reader.fault(
-        format("LOCAL_GATEWAY{0} and LOCAL_ADDRESS{0} are both {1}; wanted: the address "
-               "of another machine as gateway",
-               suffix, to_string(family.local->address)));
+        fmt::format("LOCAL_GATEWAY{0} and LOCAL_ADDRESS{0} are both {1}; wanted: the address "
+                    "of another machine as gateway",
+                    suffix, to_string(family.local->address)));
 }
 
 // What the main pair and the extra pairs have in common.
@@ -260,11 +261,12 @@ void check_pair_keys(Reader& reader, const Environment& keys) {
     const auto key = assignment.substr(0, assignment.find('='));
     const bool known = std::find(kPairKeys.begin(), kPairKeys.end(), key) != kPairKeys.end();
     if (!known || key.size() == assignment.size()) {
-      reader.fault(format("{} is not a KEY=VALUE of an extra pair; wanted: {}", quote(assignment),
-                          "HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, "
-                          "LOCAL_MAC_ADDRESS or HOST_BRIDGE as KEY"));
+      reader.fault(fmt::format("{} is not a KEY=VALUE of an extra pair; wanted: {}",
+                               quote(assignment),
+                               "HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, "
+                               "LOCAL_MAC_ADDRESS or HOST_BRIDGE as KEY"));
     } else if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
-      reader.fault(format("{} is given twice; wanted: each KEY once", key));
+      reader.fault(fmt::format("{} is given twice; wanted: each KEY once", key));
     }
     seen.push_back(key);
   }
@@ -276,15 +278,15 @@ std::optional<Pair> read_extra_pair(std::string_view word, Faults& faults) {
   const auto names = split_list(parts.front(), ':');
   parts.erase(parts.begin());
   if (names.size() > 2 || !std::all_of(names.begin(), names.end(), is_link_name)) {
-    faults.push_back(format("EXTRA_VETHS={}: NAME or INNER is not valid; wanted: {}, each {}",
-                            quote(word), kPairForm, kLinkForm));
+    faults.push_back(fmt::format("EXTRA_VETHS={}: NAME or INNER is not valid; wanted: {}, each {}",
+                                 quote(word), kPairForm, kLinkForm));
     return std::nullopt;
   }
   Pair pair;
   pair.host_link = names.front();
   pair.container_link = names.back();
   const Environment keys(std::move(parts));
-  Reader reader(keys, faults, format("EXTRA_VETHS: {}: ", pair.host_link));
+  Reader reader(keys, faults, fmt::format("EXTRA_VETHS: {}: ", pair.host_link));
   check_pair_keys(reader, keys);
   read_pair(reader, pair);
   check_addresses_differ(reader, pair.ipv4, "");
@@ -304,9 +306,9 @@ void check_link_names(const Network& network, Faults& faults) {
       "EXTRA_VETHS: {} is the name of another link {}; wanted: names that differ";
   for (const Pair& pair : network.extra_pairs) {
     if (!outer.insert(pair.host_link).second) {
-      faults.push_back(format(kTwice, quote(pair.host_link), "on the host"));
+      faults.push_back(fmt::format(kTwice, quote(pair.host_link), "on the host"));
     } else if (!inner.insert(pair.container_link).second) {
-      faults.push_back(format(kTwice, quote(pair.container_link), "in the container"));
+      faults.push_back(fmt::format(kTwice, quote(pair.container_link), "in the container"));
     }
   }
 }
@@ -323,7 +325,7 @@ Network read_network(Reader& reader, Faults& faults) {
 
 std::string read_instance(Reader& reader) {
   if (!reader.has("INSTANCE"))
-    reader.fault(format("INSTANCE is not set; wanted: {}", kMachineForm));
+    reader.fault(fmt::format("INSTANCE is not set; wanted: {}", kMachineForm));
   return reader.checked("INSTANCE", is_machine_name, kMachineForm);
 }
 
@@ -333,9 +335,9 @@ void check_network_namespace(Reader& reader) {
   const auto exclude = [&](std::string_view variable) {
     if (reader.has(variable))
       reader.fault(
-          format("NETWORK_NAMESPACE_PATH and {} are both set; wanted: one of them, as "
-                 "no pair can be made for a namespace that exists",
-                 variable));
+          fmt::format("NETWORK_NAMESPACE_PATH and {} are both set; wanted: one of them, as "
+                      "no pair can be made for a namespace that exists",
+                      variable));
   };
   for (const auto variable : kMainPairVariables) exclude(variable);
   exclude("EXTRA_VETHS");

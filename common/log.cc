@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "common/format.h"
+#include <fmt/core.h>
 
 namespace container_init {
 namespace {
@@ -15,7 +15,7 @@ bool is_journal(int fd) {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
   return stream != nullptr && fstat(fd, &status) == 0 &&
-         format("{}:{}", status.st_dev, status.st_ino) == stream;
+         fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ Log::Log(std::string_view program) : program_(program), to_journal_(is_journal(S
 
 void Log::write(char level, std::string_view text) const {
   std::string line = to_journal_ ? std::string{'<', level, '>'} : std::string{};
-  line += format("{}: {}\n", program_, text);
+  line += fmt::format("{}: {}\n", program_, text);
   // One call for a line, so that lines of several programs do not mix. Nobody is left to be told
   // that standard error cannot be written.
   while (::write(STDERR_FILENO, line.data(), line.size()) < 0 && errno == EINTR) continue;

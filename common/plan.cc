@@ -2,7 +2,8 @@
 
 #include <string_view>
 
-#include "common/format.h"
+#include <fmt/core.h>
+
 #include "common/link_name.h"
 
 namespace container_init {
@@ -94,7 +95,8 @@ Words words_of(const DeleteLink& removed) { return {"link", "delete", "dev " + r
 
 Words words_of(const AddAddress& added) {
   const std::string_view nodad = added.address.address.family == Family::ipv6 ? " nodad" : "";
-  return {"address", "add", format("{} dev {}{}", to_string(added.address), added.link, nodad)};
+  return {"address", "add",
+          fmt::format("{} dev {}{}", to_string(added.address), added.link, nodad)};
 }
 
 Words words_of(const AddRoute& added) {
@@ -139,12 +141,12 @@ Plan make_host_plan(const Network& network) {
 
 std::string describe(const Operation& operation) {
   const Words words = words_of(operation);
-  return format("{} {} {}", words.verb, words.object, words.arguments);
+  return fmt::format("{} {} {}", words.verb, words.object, words.arguments);
 }
 
 std::string ip_command(const Operation& operation) {
   const Words words = words_of(operation);
-  return format("ip {} {} {}", words.object, words.verb, words.arguments);
+  return fmt::format("ip {} {} {}", words.object, words.verb, words.arguments);
 }
 
 }  // namespace container_init

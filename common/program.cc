@@ -9,9 +9,10 @@
 #include <exception>
 #include <new>
 
+#include <fmt/core.h>
+
 #include "common/config.h"
 #include "common/error.h"
-#include "common/format.h"
 #include "common/version.h"
 #include "common/words.h"
 
@@ -36,13 +37,14 @@ constexpr std::array<option, 5> kOptions = {{{"dry-run", no_argument, nullptr, k
                                              {nullptr, 0, nullptr, 0}}};
 
 Error usage_error(const Program& program, std::string_view reason) {
-  return {Exit::usage, format("{}; see {} --help", reason, program.name)};
+  return {Exit::usage, fmt::format("{}; see {} --help", reason, program.name)};
 }
 
 std::chrono::seconds wait_argument(const Program& program, std::string_view text) {
   const auto parsed = parse_seconds(text);
   if (const auto* seconds = value_of(parsed)) return *seconds;
-  throw usage_error(program, format("--wait={}: {}", quote(text), std::get<Reason>(parsed).text));
+  throw usage_error(program,
+                    fmt::format("--wait={}: {}", quote(text), std::get<Reason>(parsed).text));
 }
 
 // What getopt_long(3) does not take, in the words of the command line.
@@ -50,8 +52,8 @@ Error unknown_option(const Program& program, char** argv) {
   if (optopt == kWait && program.has_wait)
     return usage_error(program, "--wait needs a number of seconds");
   if (optopt != 0 && optopt < 128 && argv[optind - 1][1] != '-')
-    return usage_error(program, format("unknown option -{}", static_cast<char>(optopt)));
-  return usage_error(program, format("unknown option {}", quote(argv[optind - 1])));
+    return usage_error(program, fmt::format("unknown option -{}", static_cast<char>(optopt)));
+  return usage_error(program, fmt::format("unknown option {}", quote(argv[optind - 1])));
 }
 
 enum class Request { run, help, version };
@@ -74,7 +76,7 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
   if (program.has_operands && options.operands.empty() && !options.dry_run)
     throw usage_error(program, "no stage 2 is given");
   if (!program.has_operands && !options.operands.empty())
-    throw usage_error(program, format("unknown argument {}", quote(options.operands.front())));
+    throw usage_error(program, fmt::format("unknown argument {}", quote(options.operands.front())));
   return Request::run;
 }
 
@@ -85,7 +87,7 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
       print(program.usage);
       return 0;
     case Request::version:
-      print(format("{} {}\n", program.name, kVersion));
+      print(fmt::format("{} {}\n", program.name, kVersion));
       return 0;
     case Request::run:
       break;

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "common/format.h"
+#include <fmt/core.h>
 
 namespace container_init {
 namespace {
@@ -87,7 +87,7 @@ class QuotedText {
   }
 
   bool fail(std::string_view what, std::size_t position) {
-    error_ = format("{} at character {} is not closed", what, position + 1);
+    error_ = fmt::format("{} at character {} is not closed", what, position + 1);
     return false;
   }
 
@@ -134,7 +134,7 @@ std::string quote(std::string_view text) {
     } else if (c >= ' ' && c <= '~') {
       quoted += c;
     } else {
-      quoted += format("\\x{:02x}", static_cast<unsigned char>(c));
+      quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     }
   }
   quoted += text.size() > kLongestQuoted ? "\"..." : "\"";

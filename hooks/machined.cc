@@ -8,8 +8,9 @@
 #include <chrono>
 #include <thread>
 
+#include <fmt/core.h>
+
 #include "common/error.h"
-#include "common/format.h"
 #include "hooks/process.h"
 
 namespace container_init {
@@ -54,24 +55,25 @@ bool is_registered(const std::string& instance) {
 
 void remove_machine(const std::string& instance, const Log& log) {
   if (leader_of(instance) != Leader::dead && is_registered(instance)) {
-    log.notice(format("terminating machine {}, which is still running", instance));
+    log.notice(fmt::format("terminating machine {}, which is still running", instance));
     const auto terminated = run_process({"machinectl", "terminate", "--", instance});
     if (terminated.status == kNotInstalled)
-      throw Error(Exit::system,
-                  format("machine {} is registered, and cannot be terminated: machinectl(1) is not "
-                         "in PATH",
-                         instance));
+      throw Error(
+          Exit::system,
+          fmt::format("machine {} is registered, and cannot be terminated: machinectl(1) is not "
+                      "in PATH",
+                      instance));
     if (wait_until_forgotten(instance)) return;
   }
   if (leader_of(instance) == Leader::dead) {
-    log.notice(format("unregistering machine {}, which has ended", instance));
+    log.notice(fmt::format("unregistering machine {}, which has ended", instance));
     unregister(instance);
     if (wait_until_forgotten(instance)) return;
   }
   if (is_registered(instance))
     throw Error(Exit::timeout,
-                format("machine {} is still registered after {} s, see machinectl status {}",
-                       instance, kPatience.count(), instance));
+                fmt::format("machine {} is still registered after {} s, see machinectl status {}",
+                            instance, kPatience.count(), instance));
 }
 
 }  // namespace container_init

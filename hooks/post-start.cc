@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
-#include "common/format.h"
 #include "common/lookup.h"
 #include "common/plan.h"
 #include "common/program.h"
@@ -49,10 +50,10 @@ Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::se
 // Every link that is absent, whatever it is there for, in one Error.
 void require_links(const LinkNames& own, const std::vector<RequiredLink>& bridges,
                    const Links& links, std::chrono::seconds wait) {
-  const std::string when = wait.count() > 0 ? format(" after {} s", wait.count()) : "";
+  const std::string when = wait.count() > 0 ? fmt::format(" after {} s", wait.count()) : "";
   auto missing = missing_lines(bridges, links, when);
   for (const std::string& name : failing(own, links, exists))
-    missing.push_back(format("no link {}{}: is the container running?", name, when));
+    missing.push_back(fmt::format("no link {}{}: is the container running?", name, when));
   if (!missing.empty())
     throw Error(wait.count() > 0 ? Exit::timeout : Exit::system, std::move(missing));
 }

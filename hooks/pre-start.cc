@@ -3,10 +3,11 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
-#include "common/format.h"
 #include "common/link_name.h"
 #include "common/lookup.h"
 #include "common/plan.h"
@@ -58,8 +59,8 @@ void delete_links(Rtnetlink& rtnetlink, const Plan& plan, const Links& links, co
   if (plan.empty()) return;
   apply(rtnetlink, plan, links);
   for (const Operation& operation : plan)
-    log.notice(
-        format("deleted link {}, left by an earlier run", std::get<DeleteLink>(operation).link));
+    log.notice(fmt::format("deleted link {}, left by an earlier run",
+                           std::get<DeleteLink>(operation).link));
 }
 
 void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required, Links links,
@@ -67,7 +68,7 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
   const LinkNames names = names_of(required);
   if (failing(names, links, exists).empty()) return;
   links = wait_for_links(rtnetlink, names, timeout, exists);
-  auto missing = missing_lines(required, links, format(" after {} s", timeout.count()));
+  auto missing = missing_lines(required, links, fmt::format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
 }

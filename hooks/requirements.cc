@@ -1,7 +1,8 @@
 #include "hooks/requirements.h"
 
+#include <fmt/core.h>
+
 #include "common/error.h"
-#include "common/format.h"
 #include "common/words.h"
 
 namespace container_init {
@@ -20,7 +21,7 @@ std::vector<RequiredLink> required_bridges(const Network& network) {
   for (const Pair& pair : network.extra_pairs)
     if (!pair.bridge.empty())
       required.push_back(
-          {pair.bridge, format("EXTRA_VETHS: {}: HOST_BRIDGE", pair.host_link), true});
+          {pair.bridge, fmt::format("EXTRA_VETHS: {}: HOST_BRIDGE", pair.host_link), true});
   return required;
 }
 
@@ -46,7 +47,7 @@ std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required
   std::vector<std::string> lines;
   for (const auto& [name, wanted_by, is_bridge] : required)
     if (!links.contains(name))
-      lines.push_back(format("no link {}{}, wanted by {}", name, when, wanted_by));
+      lines.push_back(fmt::format("no link {}{}, wanted by {}", name, when, wanted_by));
   return lines;
 }
 
@@ -55,8 +56,8 @@ void check_veths(const LinkNames& names, const Links& links) {
   for (const std::string& name : names) {
     const auto found = links.find(name);
     if (found != links.end() && found->second.kind != "veth")
-      faults.push_back(format("link {} is {}, not a veth, and so not the host's end of a pair",
-                              name, kind_text(found->second)));
+      faults.push_back(fmt::format("link {} is {}, not a veth, and so not the host's end of a pair",
+                                   name, kind_text(found->second)));
   }
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }
@@ -66,8 +67,8 @@ void check_bridges(const std::vector<RequiredLink>& required, const Links& links
   for (const auto& [name, wanted_by, is_bridge] : required) {
     const auto found = links.find(name);
     if (is_bridge && found != links.end() && found->second.kind != "bridge")
-      faults.push_back(format("{}={}: the link is {}, not a bridge", wanted_by, quote(name),
-                              kind_text(found->second)));
+      faults.push_back(fmt::format("{}={}: the link is {}, not a bridge", wanted_by, quote(name),
+                                   kind_text(found->second)));
   }
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <fmt/core.h>
+
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
-#include "common/format.h"
 #include "common/link_name.h"
 #include "common/lookup.h"
 #include "common/plan.h"
@@ -49,13 +50,13 @@ void resolve_rename(SetLink& set, Links& links) {
   const auto renamed = links.find(set.new_name);
   if (has_old && renamed != links.end())
     throw system_error(EEXIST, describe(set),
-                       format("the container has another link {}", set.new_name));
+                       fmt::format("the container has another link {}", set.new_name));
   if (has_old) {
     links[set.new_name] = links[set.link];
   } else if (renamed != links.end() && renamed->second.kind == "veth") {
     set.link = std::exchange(set.new_name, {});
   } else if (renamed != links.end()) {
-    throw system_error(ENODEV, describe(set), format("{} is not a veth", set.new_name));
+    throw system_error(ENODEV, describe(set), fmt::format("{} is not a veth", set.new_name));
   } else {
     throw missing_link(set.link);
   }
@@ -76,8 +77,8 @@ void wait_for_carrier(Rtnetlink& rtnetlink, const Network& network, const Log& l
       wait_for_links(rtnetlink, names, network.wait_carrier, has_carrier, stop.get());
   const LinkNames down = failing(names, links, has_carrier);
   if (!down.empty() && !is_stop_signal_pending())
-    log.warning(format("no carrier on {} after {} s, going on without", join(down),
-                       network.wait_carrier.count()));
+    log.warning(fmt::format("no carrier on {} after {} s, going on without", join(down),
+                            network.wait_carrier.count()));
 }
 
 void configure_network(const Network& network, Plan plan, const Log& log) {

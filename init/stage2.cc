@@ -12,7 +12,8 @@
 #include <optional>
 #include <string_view>
 
-#include "common/format.h"
+#include <fmt/core.h>
+
 #include "common/words.h"
 
 namespace container_init {
@@ -85,11 +86,12 @@ std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
 std::string explain(int error, const std::string& path) {
   if (error == ENOENT) {
     const auto missing = find_culprit(path, exists);
-    return missing && *missing != path ? format("its interpreter {} does not exist", *missing) : "";
+    return missing && *missing != path ? fmt::format("its interpreter {} does not exist", *missing)
+                                       : "";
   }
   if (error == EACCES) {
     const auto refused = find_culprit(path, is_executable_file);
-    return refused ? format("{} is not an executable file", *refused) : "";
+    return refused ? fmt::format("{} is not an executable file", *refused) : "";
   }
   if (error == ENOEXEC) return "neither a program for this machine nor a script with #!";
   return {};

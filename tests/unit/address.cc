@@ -1,6 +1,7 @@
 #include "common/address.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "common/words.h"
@@ -28,10 +29,9 @@ struct Row {
 constexpr auto kIpv4 = Family::ipv4;
 constexpr auto kIpv6 = Family::ipv6;
 
-constexpr auto kTooLong =
-    "the fourteen letters and more: far longer than any address may ever be"sv;
+constexpr auto kTooLong = "a text that is far longer than an address of any family"sv;
 
-constexpr Row kAddresses[] = {
+constexpr auto kAddresses = std::to_array<Row>({
     {kIpv4, "10.0.0.1", "10.0.0.1"},
     {kIpv4, "0.0.0.1", "0.0.0.1"},
     {kIpv4, "126.255.255.255", "126.255.255.255"},
@@ -108,9 +108,9 @@ constexpr Row kAddresses[] = {
     {kIpv6, "::ffff:10.0.0.1", "an IPv4 address in IPv6 form"},
     {kIpv6, "::ffff:0:0", "an IPv4 address in IPv6 form"},
     {kIpv6, "0000:0000:0000:0000:0000:ffff:255.255.255.255", "an IPv4 address in IPv6 form"},
-};
+});
 
-constexpr Row kPrefixes[] = {
+constexpr auto kPrefixes = std::to_array<Row>({
     {kIpv4, "10.0.0.1", "10.0.0.1/32"},
     {kIpv4, "10.0.0.1/24", "10.0.0.1/24"},
     {kIpv4, "10.0.0.1/32", "10.0.0.1/32"},
@@ -144,9 +144,9 @@ constexpr Row kPrefixes[] = {
     {kIpv6, "fe80::1%eth0/64", "a zone (%LINK) is not accepted"},
     {kIpv4, "0.0.0.0/0", "the unspecified address"},
     {kIpv4, "224.0.0.1/4", "not a unicast address"},
-};
+});
 
-constexpr Row kMacAddresses[] = {
+constexpr auto kMacAddresses = std::to_array<Row>({
     {{}, "02:00:00:00:00:01", "02:00:00:00:00:01"},
     {{}, "FE:DC:BA:98:76:54", "fe:dc:ba:98:76:54"},
     {{}, "2:0:0:0:0:a", "02:00:00:00:00:0a"},
@@ -173,7 +173,7 @@ constexpr Row kMacAddresses[] = {
     {{}, "01:00:5e:00:00:01", "the group bit is set"},
     {{}, "ff:ff:ff:ff:ff:ff", "the group bit is set"},
     {{}, "00:00:00:00:00:00", "all zero"},
-};
+});
 
 bool bit(const Address& address, unsigned position) {
   return (address.bytes[position / 8] >> (7 - position % 8) & 1) != 0;
@@ -231,7 +231,7 @@ TEST_CASE("a single address is a prefix of full length") {
 }
 
 TEST_CASE("the network of a prefix has its bits up to the length and zeros behind") {
-  for (const auto text : {"171.205.18.239", "abcd:ef01:2345:6789:9876:5432:10fe:dcbb"}) {
+  for (const auto* text : {"171.205.18.239", "abcd:ef01:2345:6789:9876:5432:10fe:dcbb"}) {
     const Address whole = address(text);
     for (unsigned length = 0; length <= whole.bits(); ++length) {
       const Prefix network = Prefix{whole, static_cast<std::uint8_t>(length)}.network();
@@ -247,7 +247,7 @@ TEST_CASE("the network of a prefix has its bits up to the length and zeros behin
 }
 
 TEST_CASE("a prefix contains the addresses that differ only behind its length") {
-  for (const auto text : {"171.205.18.239", "abcd:ef01:2345:6789:9876:5432:10fe:dcbb"}) {
+  for (const auto* text : {"171.205.18.239", "abcd:ef01:2345:6789:9876:5432:10fe:dcbb"}) {
     const Address whole = address(text);
     for (unsigned length = 0; length <= whole.bits(); ++length) {
       const Prefix prefix{whole, static_cast<std::uint8_t>(length)};
@@ -266,11 +266,11 @@ TEST_CASE("a prefix contains no address of the other family") {
 }
 
 TEST_CASE("fe80::/10 is link-local") {
-  for (const auto text : {"fe80::", "fe80::1", "fe90::1", "febf:ffff::1"}) {
+  for (const auto* text : {"fe80::", "fe80::1", "fe90::1", "febf:ffff::1"}) {
     CAPTURE(text);
     CHECK(address(text).is_link_local());
   }
-  for (const auto text :
+  for (const auto* text :
        {"fe7f::1", "fec0::1", "fd80::1", "::fe80", "169.254.1.1", "254.128.0.1"}) {
     CAPTURE(text);
     CHECK_FALSE(address(text).is_link_local());

@@ -74,7 +74,10 @@ Answer answer_to(const Bytes& datagram) {
   return answers.release().front();
 }
 
-std::vector<int> errors_of(Answers& answers) {
+// Of a batch that the datagram completes.
+std::vector<int> errors_after(Answers answers, const Bytes& datagram) {
+  answers.take(datagram);
+  CHECK(answers.complete());
   std::vector<int> errors;
   for (const Answer& answer : answers.release()) errors.push_back(answer.error);
   return errors;
@@ -99,7 +102,7 @@ TEST_CASE("an acknowledgement is an answer without an error") {
 }
 
 TEST_CASE("an error comes with the kernel's words, where it has any") {
-  const std::pair<std::string_view, std::string_view> rows[] = {
+  const std::vector<std::pair<std::string_view, std::string_view>> rows{
       {kError, ""},
       {kCappedError, ""},
       {kErrorWithText, kText},
@@ -137,10 +140,9 @@ TEST_CASE("answers are put in the order of the requests") {
 }
 
 TEST_CASE("one datagram may hold all answers, last one first") {
-  Answers answers(1, 3);
-  answers.take(joined({numbered(kAck, 3), numbered(kErrorWithText, 2), numbered(kCappedError, 1)}));
-  CHECK(answers.complete());
-  CHECK(errors_of(answers) == std::vector<int>{ENETUNREACH, ENETUNREACH, 0});
+  const Bytes datagram =
+      joined({numbered(kAck, 3), numbered(kErrorWithText, 2), numbered(kCappedError, 1)});
+  CHECK(errors_after(Answers(1, 3), datagram) == std::vector<int>{ENETUNREACH, ENETUNREACH, 0});
 }
 
 TEST_CASE("the answer to the last request completes a batch, whatever it is") {
@@ -158,16 +160,14 @@ TEST_CASE("messages with other numbers are passed over") {
   for (const std::uint32_t foreign : {0U, 1U, 9U, 12U, 0x7fffffffU, 0xffffffffU})
     answers.take(numbered(kError, foreign));
   CHECK_FALSE(answers.complete());
-  answers.take(joined({numbered(kError, 9), numbered(kAck, 11), numbered(kError, 12)}));
-  CHECK(answers.complete());
-  CHECK(errors_of(answers) == std::vector<int>{0, 0});
+  const Bytes datagram = joined({numbered(kError, 9), numbered(kAck, 11), numbered(kError, 12)});
+  CHECK(errors_after(answers, datagram) == std::vector<int>{0, 0});
 }
 
 TEST_CASE("numbers go round") {
-  Answers answers(0xffffffff, 2);
-  answers.take(joined({numbered(kError, 0xffffffff), numbered(kAck, 0), numbered(kError, 1)}));
-  CHECK(answers.complete());
-  CHECK(errors_of(answers) == std::vector<int>{ENETUNREACH, 0});
+  const Bytes datagram =
+      joined({numbered(kError, 0xffffffff), numbered(kAck, 0), numbered(kError, 1)});
+  CHECK(errors_after(Answers(0xffffffff, 2), datagram) == std::vector<int>{ENETUNREACH, 0});
 }
 
 TEST_CASE("an empty datagram changes nothing") {
@@ -225,7 +225,7 @@ TEST_CASE("attributes count only where the flags tell of them") {
 }
 
 TEST_CASE("a text without its end, or longer than the message, is no text") {
-  const std::string_view attributes[] = {
+  const std::vector<std::string_view> attributes{
       "05 00 01 00 78 00 00 00",  // not terminated
       "04 00 01 00 00 00 00 00",  // empty
       "09 00 01 00 78 78 78 00",  // reaches behind the message

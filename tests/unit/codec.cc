@@ -6,9 +6,12 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
@@ -20,10 +23,12 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 // Indexes of two bytes each, so that their order shows.
-const Links kLinks{{"host0", {258, "host0", "veth", false}},
-                   {"eth0", {258, "eth0", "veth", false}},
-                   {"ve-web", {259, "ve-web", "veth", false}},
-                   {"br0", {260, "br0", "bridge", true}}};
+Links links() {
+  return {{"host0", {258, "host0", "veth", false}},
+          {"eth0", {258, "eth0", "veth", false}},
+          {"ve-web", {259, "ve-web", "veth", false}},
+          {"br0", {260, "br0", "bridge", true}}};
+}
 
 // Operations and their bytes, as ip(8) of iproute2 6.1 sends them for the same: there with
 // NLM_F_ACK on each message and with a sequence number.
@@ -32,57 +37,60 @@ struct GoldenOperation {
   std::string_view hex;
 };
 
-const GoldenOperation kGoldenOperations[] = {
-    // ip(8) sends the address before the name.
-    {SetLink{"host0", "eth0", mac_address("02:00:00:00:00:01"), {}},
-     "38 00 00 00 10 00 01 00 00 00 00 00 00 00 00 00 "
-     "00 00 00 00 02 01 00 00 01 00 00 00 01 00 00 00 "
-     "09 00 03 00 65 74 68 30 00 00 00 00 0a 00 01 00 02 00 00 00 00 01 00 00"},
-    {SetLink{"ve-web", {}, {}, "br0"},
-     "28 00 00 00 10 00 01 00 00 00 00 00 00 00 00 00 "
-     "00 00 00 00 03 01 00 00 01 00 00 00 01 00 00 00 "
-     "08 00 0a 00 04 01 00 00"},
-    {SetLink{"ve-web", {}, {}, {}},
-     "20 00 00 00 10 00 01 00 00 00 00 00 00 00 00 00 "
-     "00 00 00 00 03 01 00 00 01 00 00 00 01 00 00 00"},
-    {DeleteLink{"ve-web"},
-     "20 00 00 00 11 00 01 00 00 00 00 00 00 00 00 00 "
-     "00 00 00 00 03 01 00 00 00 00 00 00 00 00 00 00"},
-    {AddAddress{"eth0", prefix("10.0.0.2/24")},
-     "28 00 00 00 14 00 01 06 00 00 00 00 00 00 00 00 "
-     "02 18 00 00 02 01 00 00 "
-     "08 00 02 00 0a 00 00 02 08 00 01 00 0a 00 00 02"},
-    {AddAddress{"eth0", prefix("fd00::2/64")},
-     "40 00 00 00 14 00 01 06 00 00 00 00 00 00 00 00 "
-     "0a 40 02 00 02 01 00 00 "
-     "14 00 02 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 02 "
-     "14 00 01 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 02"},
-    {AddRoute{"eth0", prefix("10.0.1.0/24"), {}},
-     "2c 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
-     "02 18 00 00 fe 03 fd 01 00 00 00 00 "
-     "08 00 01 00 0a 00 01 00 08 00 04 00 02 01 00 00"},
-    {AddRoute{"eth0", prefix("10.0.9.1"), {}},
-     "2c 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
-     "02 20 00 00 fe 03 fd 01 00 00 00 00 "
-     "08 00 01 00 0a 00 09 01 08 00 04 00 02 01 00 00"},
-    {AddRoute{"eth0", Prefix{}, address("10.0.0.1")},
-     "2c 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
-     "02 00 00 00 fe 03 00 01 00 00 00 00 "
-     "08 00 05 00 0a 00 00 01 08 00 04 00 02 01 00 00"},
-    // ip(8) gives IPv6 routes on the link the scope "global" (00): the kernel does not look at it.
-    {AddRoute{"eth0", prefix("fd01::/64"), {}},
-     "38 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
-     "0a 40 00 00 fe 03 fd 01 00 00 00 00 "
-     "14 00 01 00 fd 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 08 00 04 00 02 01 00 00"},
-    {AddRoute{"eth0", prefix("fd02::1"), {}},
-     "38 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
-     "0a 80 00 00 fe 03 fd 01 00 00 00 00 "
-     "14 00 01 00 fd 02 00 00 00 00 00 00 00 00 00 00 00 00 00 01 08 00 04 00 02 01 00 00"},
-    {AddRoute{"eth0", Prefix{Address{Family::ipv6, {}}, 0}, address("fd00::1")},
-     "38 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
-     "0a 00 00 00 fe 03 00 01 00 00 00 00 "
-     "14 00 05 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 08 00 04 00 02 01 00 00"},
-};
+std::vector<GoldenOperation> golden_operations() {
+  return {
+      // ip(8) sends the address before the name.
+      {SetLink{"host0", "eth0", mac_address("02:00:00:00:00:01"), {}},
+       "38 00 00 00 10 00 01 00 00 00 00 00 00 00 00 00 "
+       "00 00 00 00 02 01 00 00 01 00 00 00 01 00 00 00 "
+       "09 00 03 00 65 74 68 30 00 00 00 00 0a 00 01 00 02 00 00 00 00 01 00 00"},
+      {SetLink{"ve-web", {}, {}, "br0"},
+       "28 00 00 00 10 00 01 00 00 00 00 00 00 00 00 00 "
+       "00 00 00 00 03 01 00 00 01 00 00 00 01 00 00 00 "
+       "08 00 0a 00 04 01 00 00"},
+      {SetLink{"ve-web", {}, {}, {}},
+       "20 00 00 00 10 00 01 00 00 00 00 00 00 00 00 00 "
+       "00 00 00 00 03 01 00 00 01 00 00 00 01 00 00 00"},
+      {DeleteLink{"ve-web"},
+       "20 00 00 00 11 00 01 00 00 00 00 00 00 00 00 00 "
+       "00 00 00 00 03 01 00 00 00 00 00 00 00 00 00 00"},
+      {AddAddress{"eth0", prefix("10.0.0.2/24")},
+       "28 00 00 00 14 00 01 06 00 00 00 00 00 00 00 00 "
+       "02 18 00 00 02 01 00 00 "
+       "08 00 02 00 0a 00 00 02 08 00 01 00 0a 00 00 02"},
+      {AddAddress{"eth0", prefix("fd00::2/64")},
+       "40 00 00 00 14 00 01 06 00 00 00 00 00 00 00 00 "
+       "0a 40 02 00 02 01 00 00 "
+       "14 00 02 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 02 "
+       "14 00 01 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 02"},
+      {AddRoute{"eth0", prefix("10.0.1.0/24"), {}},
+       "2c 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
+       "02 18 00 00 fe 03 fd 01 00 00 00 00 "
+       "08 00 01 00 0a 00 01 00 08 00 04 00 02 01 00 00"},
+      {AddRoute{"eth0", prefix("10.0.9.1"), {}},
+       "2c 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
+       "02 20 00 00 fe 03 fd 01 00 00 00 00 "
+       "08 00 01 00 0a 00 09 01 08 00 04 00 02 01 00 00"},
+      {AddRoute{"eth0", Prefix{}, address("10.0.0.1")},
+       "2c 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
+       "02 00 00 00 fe 03 00 01 00 00 00 00 "
+       "08 00 05 00 0a 00 00 01 08 00 04 00 02 01 00 00"},
+      // ip(8) gives IPv6 routes on the link the scope "global" (00): the kernel does not look at
+      // it.
+      {AddRoute{"eth0", prefix("fd01::/64"), {}},
+       "38 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
+       "0a 40 00 00 fe 03 fd 01 00 00 00 00 "
+       "14 00 01 00 fd 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 08 00 04 00 02 01 00 00"},
+      {AddRoute{"eth0", prefix("fd02::1"), {}},
+       "38 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
+       "0a 80 00 00 fe 03 fd 01 00 00 00 00 "
+       "14 00 01 00 fd 02 00 00 00 00 00 00 00 00 00 00 00 00 00 01 08 00 04 00 02 01 00 00"},
+      {AddRoute{"eth0", Prefix{Address{Family::ipv6, {}}, 0}, address("fd00::1")},
+       "38 00 00 00 18 00 01 06 00 00 00 00 00 00 00 00 "
+       "0a 00 00 00 fe 03 00 01 00 00 00 00 "
+       "14 00 05 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 08 00 04 00 02 01 00 00"},
+  };
+}
 
 // A message taken apart by libmnl: its headers, and its attributes as hexadecimal.
 template <typename Header>
@@ -150,6 +158,11 @@ constexpr std::string_view kLocalRouteReply =
     "3c 00 00 00 18 00 02 00 01 00 00 00 00 00 00 00 02 20 00 00 ff 02 fe 02 00 00 00 00 "
     "08 00 0f 00 ff 00 00 00 08 00 01 00 0a 00 00 02 08 00 07 00 0a 00 00 02 "
     "08 00 04 00 01 00 00 00";
+// To a look-up, where the kernel has merged the tables local and main.
+constexpr std::string_view kMergedLocalRouteReply =
+    "3c 00 00 00 18 00 00 00 01 00 00 00 00 00 00 00 02 20 00 00 fe 02 fe 02 00 00 00 00 "
+    "08 00 0f 00 fe 00 00 00 08 00 01 00 0a 00 00 02 08 00 07 00 0a 00 00 02 "
+    "08 00 04 00 01 00 00 00";
 // Of table 1000, which its header cannot hold.
 constexpr std::string_view kOtherTableReply =
     "34 00 00 00 18 00 02 00 01 00 00 00 00 00 00 00 02 10 00 00 fc 03 fd 01 00 00 00 00 "
@@ -165,9 +178,10 @@ constexpr std::string_view kIpv6RouteReply =
     "24 00 0c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
     "00 00 00 00 00 00 00 00 05 00 14 00 00 00 00 00";
 
-constexpr std::string_view kReplies[] = {
-    kLinkReply,         kIpv4AddressReply, kIpv6AddressReply, kHostRouteReply, kDefaultRouteReply,
-    kNetworkRouteReply, kLocalRouteReply,  kOtherTableReply,  kMultipathReply, kIpv6RouteReply};
+constexpr auto kReplies = std::to_array<std::string_view>(
+    {kLinkReply, kIpv4AddressReply, kIpv6AddressReply, kHostRouteReply, kDefaultRouteReply,
+     kNetworkRouteReply, kLocalRouteReply, kMergedLocalRouteReply, kOtherTableReply,
+     kMultipathReply, kIpv6RouteReply});
 
 Bytes with(Bytes message, std::size_t offset, std::size_t value) {
   message[offset] = static_cast<std::byte>(value);
@@ -180,15 +194,15 @@ std::string route_text(const Bytes& message) {
   if (!route) return "none";
   return to_string(route->destination) +
          (route->gateway ? " via " + to_string(*route->gateway) : "") +
-         format(" link {}", route->link_index) + (route->in_main_table ? " main" : "");
+         fmt::format(" link {}", route->link_index) + (route->in_main_table ? " main" : "");
 }
 
 // "INDEX NAME KIND [carrier]", or "none".
 std::string link_text(const Bytes& message) {
   const auto link = decode_link(message);
   if (!link) return "none";
-  return format("{} {} {}{}", link->index, link->name.empty() ? "-" : link->name,
-                link->kind.empty() ? "-" : link->kind, link->carrier ? " carrier" : "");
+  return fmt::format("{} {} {}{}", link->index, link->name.empty() ? "-" : link->name,
+                     link->kind.empty() ? "-" : link->kind, link->carrier ? " carrier" : "");
 }
 
 std::string address_text(const Bytes& message) {
@@ -196,8 +210,8 @@ std::string address_text(const Bytes& message) {
   return prefix ? to_string(*prefix) : "none";
 }
 
-constexpr std::size_t kOtherTypes[] = {NLMSG_ERROR, NLMSG_DONE,   RTM_DELLINK, RTM_GETLINK,
-                                       RTM_DELADDR, RTM_DELROUTE, RTM_NEWNEIGH};
+constexpr auto kOtherTypes = std::to_array<std::size_t>(
+    {NLMSG_ERROR, NLMSG_DONE, RTM_DELLINK, RTM_GETLINK, RTM_DELADDR, RTM_DELROUTE, RTM_NEWNEIGH});
 
 bool is_decoded(const Bytes& message) {
   return decode_link(message) || decode_route(message) || decode_address(message);
@@ -206,15 +220,15 @@ bool is_decoded(const Bytes& message) {
 }  // namespace
 
 TEST_CASE("operations have the bytes that ip(8) sends") {
-  for (const auto& [operation, hex] : kGoldenOperations) {
+  for (const auto& [operation, hex] : golden_operations()) {
     CAPTURE(describe(operation));
-    CHECK(to_hex(encode(operation, kLinks).bytes()) == hex);
+    CHECK(to_hex(encode(operation, links()).bytes()) == hex);
   }
 }
 
 TEST_CASE("a link is brought up, named, given its address and a master in one message") {
   const Parts<ifinfomsg> parts(
-      encode(SetLink{"host0", "eth0", mac_address("02:00:00:00:00:01"), "br0"}, kLinks));
+      encode(SetLink{"host0", "eth0", mac_address("02:00:00:00:00:01"), "br0"}, links()));
   CHECK(parts.netlink.nlmsg_type == RTM_NEWLINK);
   CHECK(parts.netlink.nlmsg_flags == NLM_F_REQUEST);
   CHECK(parts.header.ifi_family == AF_UNSPEC);
@@ -227,13 +241,13 @@ TEST_CASE("a link is brought up, named, given its address and a master in one me
 }
 
 TEST_CASE("a link that is only brought up keeps the rest") {
-  const Parts<ifinfomsg> parts(encode(SetLink{"eth0", {}, {}, {}}, kLinks));
+  const Parts<ifinfomsg> parts(encode(SetLink{"eth0", {}, {}, {}}, links()));
   CHECK(parts.header.ifi_flags == IFF_UP);
   CHECK(parts.attributes.empty());
 }
 
 TEST_CASE("a link is deleted by its index") {
-  const Parts<ifinfomsg> parts(encode(DeleteLink{"ve-web"}, kLinks));
+  const Parts<ifinfomsg> parts(encode(DeleteLink{"ve-web"}, links()));
   CHECK(parts.netlink.nlmsg_type == RTM_DELLINK);
   CHECK(parts.netlink.nlmsg_flags == NLM_F_REQUEST);
   CHECK(parts.header.ifi_index == 259);
@@ -241,7 +255,7 @@ TEST_CASE("a link is deleted by its index") {
 }
 
 TEST_CASE("an address is added, of IPv6 without duplicate address detection") {
-  const Parts<ifaddrmsg> ipv4(encode(AddAddress{"eth0", prefix("10.0.0.2/24")}, kLinks));
+  const Parts<ifaddrmsg> ipv4(encode(AddAddress{"eth0", prefix("10.0.0.2/24")}, links()));
   CHECK(ipv4.netlink.nlmsg_type == RTM_NEWADDR);
   CHECK(ipv4.netlink.nlmsg_flags == kCreateFlags);
   CHECK(ipv4.header.ifa_family == AF_INET);
@@ -252,14 +266,14 @@ TEST_CASE("an address is added, of IPv6 without duplicate address detection") {
   CHECK(ipv4.attributes ==
         AttributeTexts{{IFA_LOCAL, "0a 00 00 02"}, {IFA_ADDRESS, "0a 00 00 02"}});
 
-  const Parts<ifaddrmsg> ipv6(encode(AddAddress{"eth0", prefix("fd00::2")}, kLinks));
+  const Parts<ifaddrmsg> ipv6(encode(AddAddress{"eth0", prefix("fd00::2")}, links()));
   CHECK(ipv6.header.ifa_family == AF_INET6);
   CHECK(ipv6.header.ifa_prefixlen == 128);
   CHECK(ipv6.header.ifa_flags == IFA_F_NODAD);
 }
 
 TEST_CASE("a route is added, on the link or through a gateway") {
-  const Parts<rtmsg> link(encode(AddRoute{"eth0", prefix("10.0.1.0/24"), {}}, kLinks));
+  const Parts<rtmsg> link(encode(AddRoute{"eth0", prefix("10.0.1.0/24"), {}}, links()));
   CHECK(link.netlink.nlmsg_type == RTM_NEWROUTE);
   CHECK(link.netlink.nlmsg_flags == kCreateFlags);
   CHECK(link.header.rtm_family == AF_INET);
@@ -271,7 +285,7 @@ TEST_CASE("a route is added, on the link or through a gateway") {
   CHECK(link.attributes == AttributeTexts{{RTA_DST, "0a 00 01 00"}, {RTA_OIF, kIndex258}});
 
   const Parts<rtmsg> through(
-      encode(AddRoute{"eth0", prefix("10.0.1.0/24"), address("10.0.0.1")}, kLinks));
+      encode(AddRoute{"eth0", prefix("10.0.1.0/24"), address("10.0.0.1")}, links()));
   CHECK(through.header.rtm_scope == RT_SCOPE_UNIVERSE);
   CHECK(through.attributes == AttributeTexts{{RTA_DST, "0a 00 01 00"},
                                              {RTA_GATEWAY, "0a 00 00 01"},
@@ -279,18 +293,19 @@ TEST_CASE("a route is added, on the link or through a gateway") {
 }
 
 TEST_CASE("an operation on a link that is not there cannot be encoded") {
-  const struct {
+  struct Row {
     Operation operation;
     std::string description;
-  } rows[] = {
+  };
+  const std::vector<Row> rows{
       {SetLink{"lan0", {}, {}, {}}, "set link dev lan0 up"},
       {SetLink{"ve-web", {}, {}, "br1"}, "set link dev ve-web master br1 up"},
       {DeleteLink{"lan0"}, "delete link dev lan0"},
       {AddAddress{"lan0", prefix("10.0.0.2")}, "add address 10.0.0.2/32 dev lan0"},
       {AddRoute{"lan0", prefix("10.0.0.2"), {}}, "add route 10.0.0.2 dev lan0"},
   };
-  for (const auto& row : rows) {
-    const Caught caught = caught_from([&] { encode(row.operation, kLinks); });
+  for (const Row& row : rows) {
+    const Caught caught = caught_from([&] { encode(row.operation, links()); });
     CHECK(caught.exit == Exit::system);
     CHECK(caught.lines == system_error(ENODEV, row.description).lines());
   }
@@ -325,8 +340,7 @@ TEST_CASE("a name that no message can hold is refused") {
         Exit::system);
 }
 
-// As "ip route get fibmatch" does. Without RTM_F_LOOKUP_TABLE (0x1000) the kernel says of every
-// IPv4 route that it is one of the main table.
+// As "ip route get fibmatch" does.
 TEST_CASE("a route is asked for with its entry and its table") {
   const Parts<rtmsg> parts(encode_get_route(address("10.0.1.5")));
   CHECK(parts.netlink.nlmsg_type == RTM_GETROUTE);
@@ -367,6 +381,7 @@ TEST_CASE("what the kernel sends is decoded") {
   CHECK(route_text(from_hex(kDefaultRouteReply)) == "0.0.0.0/0 via 10.0.0.1 link 258 main");
   CHECK(route_text(from_hex(kNetworkRouteReply)) == "10.0.0.0/24 link 258 main");
   CHECK(route_text(from_hex(kLocalRouteReply)) == "10.0.0.2/32 link 1");
+  CHECK(route_text(from_hex(kMergedLocalRouteReply)) == "10.0.0.2/32 link 1");
   CHECK(route_text(from_hex(kOtherTableReply)) == "10.9.0.0/16 link 258");
   CHECK(route_text(from_hex(kMultipathReply)) == "10.0.6.0/24 link 0 main");
   CHECK(route_text(from_hex(kIpv6RouteReply)) == "fd01::/64 link 258 main");
@@ -376,14 +391,14 @@ TEST_CASE("what was encoded is decoded to the same") {
   const auto copy = [](const Message& message) {
     return Bytes(message.bytes().begin(), message.bytes().end());
   };
-  CHECK(address_text(copy(encode(AddAddress{"eth0", prefix("fd00::2/64")}, kLinks))) ==
+  CHECK(address_text(copy(encode(AddAddress{"eth0", prefix("fd00::2/64")}, links()))) ==
         "fd00::2/64");
-  CHECK(route_text(copy(encode(AddRoute{"eth0", prefix("10.0.1.0/24"), {}}, kLinks))) ==
+  CHECK(route_text(copy(encode(AddRoute{"eth0", prefix("10.0.1.0/24"), {}}, links()))) ==
         "10.0.1.0/24 link 258 main");
-  CHECK(route_text(copy(encode(
-            AddRoute{"eth0", Prefix{Address{Family::ipv6, {}}, 0}, address("fd00::1")}, kLinks))) ==
-        "::/0 via fd00::1 link 258 main");
-  CHECK(link_text(copy(encode(SetLink{"host0", "eth0", {}, {}}, kLinks))) == "258 eth0 -");
+  CHECK(route_text(
+            copy(encode(AddRoute{"eth0", Prefix{Address{Family::ipv6, {}}, 0}, address("fd00::1")},
+                        links()))) == "::/0 via fd00::1 link 258 main");
+  CHECK(link_text(copy(encode(SetLink{"host0", "eth0", {}, {}}, links()))) == "258 eth0 -");
 }
 
 TEST_CASE("a link without carrier, and one that is no virtual device") {
@@ -394,11 +409,16 @@ TEST_CASE("a link without carrier, and one that is no virtual device") {
                            "09 00 03 00 65 6e 70 30 00 00 00 00")) == "2 enp0 - carrier");
 }
 
-TEST_CASE("the attribute tells the table of a route, else its header") {
+TEST_CASE("the attribute tells the table of a route, else its header, and the type both") {
   constexpr std::size_t kTable = 20;
   CHECK(route_text(with(from_hex(kOtherTableReply), kTable, RT_TABLE_MAIN)) ==
         "10.9.0.0/16 link 258");
   CHECK(route_text(with(from_hex(kHostRouteReply), kTable, RT_TABLE_LOCAL)) ==
+        "10.0.0.2/32 link 258 main");
+  constexpr std::size_t kType = 23;
+  CHECK(route_text(with(from_hex(kHostRouteReply), kType, RTN_BROADCAST)) ==
+        "10.0.0.2/32 link 258");
+  CHECK(route_text(with(from_hex(kHostRouteReply), kType, RTN_BLACKHOLE)) ==
         "10.0.0.2/32 link 258 main");
   constexpr std::size_t kTableAttribute = 30;
   const Bytes without = with(from_hex(kHostRouteReply), kTableAttribute, RTA_PRIORITY);
@@ -464,7 +484,7 @@ TEST_CASE("attributes of a wrong size are not taken") {
 }
 
 TEST_CASE("an address or a route of another family is not decoded") {
-  constexpr std::size_t kOtherFamilies[] = {AF_UNSPEC, AF_BRIDGE, AF_MPLS, 255};
+  constexpr auto kOtherFamilies = std::to_array<std::size_t>({AF_UNSPEC, AF_BRIDGE, AF_MPLS, 255});
   for (const auto family : kOtherFamilies) {
     CAPTURE(family);
     CHECK(address_text(with(from_hex(kIpv4AddressReply), 16, family)) == "none");
@@ -476,7 +496,8 @@ TEST_CASE("an address or a route of another family is not decoded") {
 
 // Of most changes the outcome is open: AddressSanitizer watches what is read.
 TEST_CASE("whatever byte is wrong, nothing behind the message is read") {
-  constexpr std::size_t kBytes[] = {0x00, 0x01, 0x03, 0x04, 0x05, 0x10, 0x7f, 0x80, 0xff};
+  constexpr auto kBytes =
+      std::to_array<std::size_t>({0x00, 0x01, 0x03, 0x04, 0x05, 0x10, 0x7f, 0x80, 0xff});
   for (const auto hex : kReplies) {
     const Bytes good = from_hex(hex);
     for (std::size_t i = 0; i < good.size(); ++i)

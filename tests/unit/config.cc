@@ -1,6 +1,9 @@
 #include "common/config.h"
 
 #include <algorithm>
+#include <array>
+
+#include <fmt/core.h>
 
 #include "common/words.h"
 #include "tests/unit/catch.h"
@@ -83,7 +86,7 @@ constexpr auto kAnotherMachine = "the address of another machine as gateway"sv;
 constexpr auto kOneOfThem = "one of them, as no pair can be made for a namespace that exists"sv;
 
 std::string fault(std::string_view what, std::string_view wanted) {
-  return format("{}; wanted: {}", what, wanted);
+  return fmt::format("{}; wanted: {}", what, wanted);
 }
 
 // One variable, and the fault that it is.
@@ -93,7 +96,7 @@ struct FaultRow {
   std::string_view wanted;
 };
 
-constexpr FaultRow kNetworkFaults[] = {
+constexpr auto kNetworkFaults = std::to_array<FaultRow>({
     {"HOST_ADDRESS=10.0.0.256", R"(HOST_ADDRESS="10.0.0.256": not an IPv4 address)", kIpv4},
     {"HOST_ADDRESS= 10.0.0.1", R"(HOST_ADDRESS=" 10.0.0.1": not an IPv4 address)", kIpv4},
     {"HOST_ADDRESS=fd00::1", R"(HOST_ADDRESS="fd00::1": IPv6 where IPv4 is wanted)", kIpv4},
@@ -186,10 +189,10 @@ constexpr FaultRow kNetworkFaults[] = {
      kSeconds},
     {"WAIT_CARRIER=86401", R"(WAIT_CARRIER="86401": not a number of seconds from 0 to 86400)",
      kSeconds},
-};
+});
 
 // Of variables that only the programs on the host read.
-constexpr FaultRow kHostFaults[] = {
+constexpr auto kHostFaults = std::to_array<FaultRow>({
     {"root=machines/web", R"(root="machines/web": not valid)", kPath},
     {"PRIVATE_NETWORK=yes", R"(PRIVATE_NETWORK="yes": neither 1 nor 0)", kFlag},
     {"PRIVATE_NETWORK=11", R"(PRIVATE_NETWORK="11": neither 1 nor 0)", kFlag},
@@ -234,19 +237,23 @@ constexpr FaultRow kHostFaults[] = {
      R"(EXTRA_NSPAWN_FLAGS="\"": the double quote at character 1 is not closed)", kQuoted},
     {"EXTRA_NSPAWN_FLAGS=a\\",
      R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 is not closed)", kQuoted},
-};
+});
 
-constexpr std::string_view kExcluded[] = {
-    "HOST_ADDRESS=10.0.0.1",  "HOST_ADDRESS6=fd00::1",
-    "LOCAL_ADDRESS=10.0.0.2", "LOCAL_ADDRESS6=fd00::2",
-    "LOCAL_GATEWAY=10.0.0.1", "LOCAL_GATEWAY6=fd00::1",
-    "HOST_BRIDGE=br0",        "LOCAL_MAC_ADDRESS=02:00:00:00:00:01",
+constexpr auto kExcluded = std::to_array<std::string_view>({
+    "HOST_ADDRESS=10.0.0.1",
+    "HOST_ADDRESS6=fd00::1",
+    "LOCAL_ADDRESS=10.0.0.2",
+    "LOCAL_ADDRESS6=fd00::2",
+    "LOCAL_GATEWAY=10.0.0.1",
+    "LOCAL_GATEWAY6=fd00::1",
+    "HOST_BRIDGE=br0",
+    "LOCAL_MAC_ADDRESS=02:00:00:00:00:01",
     "EXTRA_VETHS=lan0",
-};
+});
 
 std::string exclusion(std::string_view assignment) {
   const auto variable = assignment.substr(0, assignment.find('='));
-  return fault(format("NETWORK_NAMESPACE_PATH and {} are both set", variable), kOneOfThem);
+  return fault(fmt::format("NETWORK_NAMESPACE_PATH and {} are both set", variable), kOneOfThem);
 }
 
 }  // namespace
@@ -569,36 +576,36 @@ TEST_CASE("every variable of the host's programs is read") {
 }
 
 TEST_CASE("values that are accepted") {
-  for (const auto assignment : {"root=/",
-                                "PRIVATE_NETWORK=0",
-                                "EPHEMERAL=0",
-                                "COPY_RESOLV_CONF=1",
-                                "PRIVATE_USERS=no",
-                                "PRIVATE_USERS=identity",
-                                "PRIVATE_USERS=0",
-                                "PRIVATE_USERS=4294967295",
-                                "HOST_PORT=1",
-                                "HOST_PORT=65535:65535",
-                                "HOST_PORT=udp:53",
-                                "HOST_PORT=tcp:80:80,udp:53:53",
-                                "CAPABILITIES=cap_sys_admin",
-                                "KILL_SIGNAL=TERM",
-                                "KILL_SIGNAL=SIGHUP",
-                                "KILL_SIGNAL=SYS",
-                                "KILL_SIGNAL=SIGRTMIN",
-                                "KILL_SIGNAL=RTMAX",
-                                "KILL_SIGNAL=SIGRTMIN+0",
-                                "KILL_SIGNAL=RTMIN+30",
-                                "KILL_SIGNAL=SIGRTMAX-30",
-                                "KILL_SIGNAL=1",
-                                "KILL_SIGNAL=64",
-                                "DEVICE_TIMEOUT=86400",
-                                "EXTRA_NSPAWN_FLAGS= ",
-                                "INTERFACES= ",
-                                "EXTRA_VETHS= \t\n",
-                                "HOST_ADDRESS=10.0.0.0/24",
-                                "LOCAL_ADDRESS6=fe80::2/64",
-                                "FLAKE=\xff"}) {
+  for (const auto* assignment : {"root=/",
+                                 "PRIVATE_NETWORK=0",
+                                 "EPHEMERAL=0",
+                                 "COPY_RESOLV_CONF=1",
+                                 "PRIVATE_USERS=no",
+                                 "PRIVATE_USERS=identity",
+                                 "PRIVATE_USERS=0",
+                                 "PRIVATE_USERS=4294967295",
+                                 "HOST_PORT=1",
+                                 "HOST_PORT=65535:65535",
+                                 "HOST_PORT=udp:53",
+                                 "HOST_PORT=tcp:80:80,udp:53:53",
+                                 "CAPABILITIES=cap_sys_admin",
+                                 "KILL_SIGNAL=TERM",
+                                 "KILL_SIGNAL=SIGHUP",
+                                 "KILL_SIGNAL=SYS",
+                                 "KILL_SIGNAL=SIGRTMIN",
+                                 "KILL_SIGNAL=RTMAX",
+                                 "KILL_SIGNAL=SIGRTMIN+0",
+                                 "KILL_SIGNAL=RTMIN+30",
+                                 "KILL_SIGNAL=SIGRTMAX-30",
+                                 "KILL_SIGNAL=1",
+                                 "KILL_SIGNAL=64",
+                                 "DEVICE_TIMEOUT=86400",
+                                 "EXTRA_NSPAWN_FLAGS= ",
+                                 "INTERFACES= ",
+                                 "EXTRA_VETHS= \t\n",
+                                 "HOST_ADDRESS=10.0.0.0/24",
+                                 "LOCAL_ADDRESS6=fe80::2/64",
+                                 "FLAKE=\xff"}) {
     CAPTURE(assignment);
     CHECK(web_faults({assignment}).empty());
   }
@@ -616,8 +623,8 @@ TEST_CASE("a signal has its name with SIG or without") {
 }
 
 TEST_CASE("signals that are refused") {
-  for (const auto signal : {"SIG", "SIGSIGTERM", "term", "SIG15", "65", "-1", "RTMIN-1", "RTMAX+1",
-                            "RTMAX-31", "RTMIN+", "RTMIN+x", "SIGTERM "}) {
+  for (const auto* signal : {"SIG", "SIGSIGTERM", "term", "SIG15", "65", "-1", "RTMIN-1", "RTMAX+1",
+                             "RTMAX-31", "RTMIN+", "RTMIN+x", "SIGTERM "}) {
     CAPTURE(signal);
     CHECK(web_faults({std::string("KILL_SIGNAL=") + signal}).size() == 1);
   }
@@ -634,11 +641,12 @@ TEST_CASE("of a variable that is there twice the first counts") {
 TEST_CASE("a huge value makes a short message") {
   const std::string huge(1 << 20, 'x');
   const std::string cut = '"' + std::string(80, 'x') + "\"...";
-  const struct {
+  struct Row {
     std::string start;
     std::string what;
     std::string_view wanted;
-  } rows[] = {
+  };
+  const std::vector<Row> rows{
       {"HOST_ADDRESS=", "HOST_ADDRESS=" + cut + ": not an IPv4 address", kIpv4},
       {"LOCAL_GATEWAY6=", "LOCAL_GATEWAY6=" + cut + ": not an IPv6 address", kIpv6Gateway},
       {"LOCAL_MAC_ADDRESS=", "LOCAL_MAC_ADDRESS=" + cut + ": not six octets in hexadecimal", kMac},
@@ -652,9 +660,9 @@ TEST_CASE("a huge value makes a short message") {
       {"KILL_SIGNAL=", "KILL_SIGNAL=" + cut + ": not valid", kSignal},
       {"DEVICE_TIMEOUT=", "DEVICE_TIMEOUT=" + cut + ": not a number of seconds from 0 to 86400",
        kSeconds},
-      {"EXTRA_NSPAWN_FLAGS=\"",
-       "EXTRA_NSPAWN_FLAGS=\"\\\"" + std::string(79, 'x') +
-           "\"...: the double quote at character 1 is not closed",
+      {R"(EXTRA_NSPAWN_FLAGS=")",
+       R"(EXTRA_NSPAWN_FLAGS="\")" + std::string(79, 'x') +
+           R"("...: the double quote at character 1 is not closed)",
        kQuoted},
   };
   for (const auto& [start, what, wanted] : rows) {
@@ -666,7 +674,7 @@ TEST_CASE("a huge value makes a short message") {
 }
 
 TEST_CASE("bytes that are not printable ASCII do not reach a message") {
-  constexpr FaultRow rows[] = {
+  constexpr auto rows = std::to_array<FaultRow>({
       {"HOST_BRIDGE=\xff\xfe", R"(HOST_BRIDGE="\xff\xfe": not valid)", kLink},
       {"HOST_ADDRESS=10.0.0.1\n", R"(HOST_ADDRESS="10.0.0.1\x0a": not an IPv4 address)", kIpv4},
       {"EXTRA_VETHS=lan\xc3\xa9", R"(EXTRA_VETHS="lan\xc3\xa9": NAME or INNER is not valid)",
@@ -676,7 +684,7 @@ TEST_CASE("bytes that are not printable ASCII do not reach a message") {
       {"STAGE2=\x80", R"(STAGE2="\x80": not valid)", kPath},
       {"EXTRA_NSPAWN_FLAGS=\xff'",
        R"(EXTRA_NSPAWN_FLAGS="\xff'": the single quote at character 2 is not closed)", kQuoted},
-  };
+  });
   for (const auto& [assignment, what, wanted] : rows) {
     CAPTURE(quote(assignment));
     CHECK(web_faults({assignment}) == Lines{fault(what, wanted)});
@@ -700,7 +708,7 @@ TEST_CASE("a machine name is one that machined takes") {
 }
 
 TEST_CASE("seconds are whole and at most a day") {
-  const std::pair<std::string_view, std::chrono::seconds> accepted[] = {
+  const std::vector<std::pair<std::string_view, std::chrono::seconds>> accepted{
       {"0", 0s}, {"1", 1s}, {"10", 10s}, {"86400", 86400s}};
   for (const auto& [text, seconds] : accepted) {
     const auto parsed = parse_seconds(text);
@@ -708,8 +716,8 @@ TEST_CASE("seconds are whole and at most a day") {
     REQUIRE(value_of(parsed));
     CHECK(*value_of(parsed) == seconds);
   }
-  for (const auto text : {"", " ", "-1", "+1", "1.5", "1s", " 1", "1 ", "x", "0x10", "86401",
-                          "4294967296", "99999999999999999999"}) {
+  for (const auto* text : {"", " ", "-1", "+1", "1.5", "1s", " 1", "1 ", "x", "0x10", "86401",
+                           "4294967296", "99999999999999999999"}) {
     const auto parsed = parse_seconds(text);
     CAPTURE(text);
     REQUIRE_FALSE(value_of(parsed));

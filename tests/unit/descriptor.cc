@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 
-#include <optional>
 #include <utility>
+#include <vector>
 
 #include "tests/unit/catch.h"
 
@@ -28,12 +28,17 @@ TEST_CASE("a descriptor is closed with its owner") {
 }
 
 TEST_CASE("a descriptor moves to its new owner") {
-  std::optional<Descriptor> first(open_null());
-  const int fd = first->get();
-  const Descriptor second(*std::move(first));
-  first.reset();
-  CHECK(second.get() == fd);
+  std::vector<Descriptor> owners;
+  int fd = -1;
+  {
+    Descriptor first = open_null();
+    fd = first.get();
+    owners.push_back(std::move(first));
+  }
+  CHECK(owners.front().get() == fd);
   CHECK(is_open(fd));
+  owners.clear();
+  CHECK_FALSE(is_open(fd));
 }
 
 TEST_CASE("what is assigned replaces what was owned") {

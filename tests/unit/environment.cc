@@ -1,5 +1,7 @@
 #include "common/environment.h"
 
+#include <array>
+
 #include "tests/unit/catch.h"
 
 using namespace container_init;
@@ -33,13 +35,13 @@ TEST_CASE("what is no assignment is passed over") {
 }
 
 TEST_CASE("a block of the system ends with a null pointer") {
-  const char* const block[] = {"A=1", "B=2", nullptr, "C=3"};
-  const Environment environment(block);
+  const std::array<const char*, 4> block{"A=1", "B=2", nullptr, "C=3"};
+  const Environment environment(block.data());
   CHECK(environment.get("B") == "2");
   CHECK_FALSE(environment.get("C"));
   CHECK(environment.assignments().size() == 2);
 
-  const char* const empty[] = {nullptr};
-  CHECK(Environment(empty).assignments().empty());
+  const std::array<const char*, 1> empty{};
+  CHECK(Environment(empty.data()).assignments().empty());
   CHECK(Environment(static_cast<const char* const*>(nullptr)).assignments().empty());
 }

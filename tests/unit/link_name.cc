@@ -7,8 +7,8 @@ using namespace container_init;
 using namespace std::string_view_literals;
 
 TEST_CASE("a link name is what the kernel and systemd accept") {
-  for (const auto name : {"a", "eth0", "ve-web", "0a", "a.b", "...", "-", "a@b", "a,b", "!", "~",
-                          "lan_0", "All", "defaults", "fifteen-letters"}) {
+  for (const auto* name : {"a", "eth0", "ve-web", "0a", "a.b", "...", "-", "a@b", "a,b", "!", "~",
+                           "lan_0", "All", "defaults", "fifteen-letters"}) {
     CAPTURE(name);
     CHECK(is_link_name(name));
   }
@@ -33,7 +33,7 @@ TEST_CASE("the host's end is called after the container") {
 
 // As systemd-nspawn names the links of containers with such names.
 TEST_CASE("a long name is cut and ends with its hash") {
-  const std::pair<std::string, std::string_view> rows[] = {
+  const std::vector<std::pair<std::string, std::string_view>> rows{
       {"ve-abcdefghijklm", "ve-abcdefghyhe5"},
       {"ve-really-long-name", "ve-really-l3QgY"},
       {"ve-abcdefghijklmnopqrst", "ve-abcdefghq1-A"},
@@ -44,7 +44,7 @@ TEST_CASE("a long name is cut and ends with its hash") {
 }
 
 TEST_CASE("a name that fits is kept") {
-  for (const auto name : {"", "ve-web", "ve-abcdefghijkl"}) CHECK(short_link_name(name) == name);
+  for (const auto* name : {"", "ve-web", "ve-abcdefghijkl"}) CHECK(short_link_name(name) == name);
 }
 
 TEST_CASE("every long name becomes a link name of its own") {

@@ -8,6 +8,8 @@
 
 #include <array>
 
+#include <fmt/core.h>
+
 #include "common/descriptor.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
@@ -16,47 +18,34 @@ using namespace container_init;
 
 namespace {
 
-// Standard error goes to a file in memory, until the end.
-class CapturedError {
- public:
-  CapturedError()
-      : original_(dup(STDERR_FILENO)), file_(memfd_create("standard error", MFD_CLOEXEC)) {
-    dup2(file_.get(), STDERR_FILENO);
-  }
-  CapturedError(const CapturedError&) = delete;
-  CapturedError& operator=(const CapturedError&) = delete;
-  ~CapturedError() { dup2(original_.get(), STDERR_FILENO); }
+std::string content_of(const Descriptor& file) {
+  std::array<char, 4096> buffer;
+  const ssize_t size = pread(file.get(), buffer.data(), buffer.size(), 0);
+  return {buffer.data(), static_cast<std::size_t>(size)};
+}
 
-  std::string text() const {
-    std::array<char, 4096> buffer;
-    const ssize_t size = pread(file_.get(), buffer.data(), buffer.size(), 0);
-    return {buffer.data(), static_cast<std::size_t>(size)};
-  }
+// As JOURNAL_STREAM names a file, see systemd.exec(5).
+std::string stream_of(const Descriptor& file) {
+  struct stat status {};
+  fstat(file.get(), &status);
+  return fmt::format("{}:{}", status.st_dev, status.st_ino);
+}
 
-  // As JOURNAL_STREAM names it, see systemd.exec(5).
-  std::string stream() const {
-    struct stat status {};
-    fstat(file_.get(), &status);
-    return format("{}:{}", status.st_dev, status.st_ino);
-  }
+// What is logged to standard error; JOURNAL_STREAM is its stream and `more`, or `more` alone.
+enum class Stream { own, other };
 
- private:
-  Descriptor original_;
-  Descriptor file_;
-};
-
-// What is logged while JOURNAL_STREAM has a value, or none.
-template <typename Stream>
-std::string logged(Stream journal_stream) {
-  const CapturedError captured;
-  const std::string stream = journal_stream(captured);
-  if (!stream.empty()) setenv("JOURNAL_STREAM", stream.c_str(), 1);
+std::string logged(Stream stream, const std::string& more) {
+  const Descriptor file(memfd_create("standard error", MFD_CLOEXEC));
+  const Descriptor original(dup(STDERR_FILENO));
+  dup2(file.get(), STDERR_FILENO);
+  setenv("JOURNAL_STREAM", ((stream == Stream::own ? stream_of(file) : "") + more).c_str(), 1);
   const Log log("post-start");
   unsetenv("JOURNAL_STREAM");
   log.error("cannot");
   log.warning("should not");
   log.notice("has");
-  return captured.text();
+  dup2(original.get(), STDERR_FILENO);
+  return content_of(file);
 }
 
 constexpr std::string_view kPlain = "post-start: cannot\npost-start: should not\npost-start: has\n";
@@ -64,18 +53,18 @@ constexpr std::string_view kPlain = "post-start: cannot\npost-start: should not\
 }  // namespace
 
 TEST_CASE("a line begins with the name of the program") {
-  CHECK(logged([](const auto&) { return ""; }) == kPlain);
+  CHECK(logged(Stream::other, "") == kPlain);
 }
 
 TEST_CASE("on the journal a line begins with its level") {
-  CHECK(logged([](const auto& captured) { return captured.stream(); }) ==
+  CHECK(logged(Stream::own, "") ==
         "<3>post-start: cannot\n<4>post-start: should not\n<5>post-start: has\n");
 }
 
 TEST_CASE("the journal of another stream is not ours") {
-  for (const std::string stream : {"1:1", "x", ":"}) {
+  CHECK(logged(Stream::own, "1") == kPlain);
+  for (const auto* stream : {"1:1", "x", ":"}) {
     CAPTURE(stream);
-    CHECK(logged([&](const auto&) { return stream; }) == kPlain);
+    CHECK(logged(Stream::other, stream) == kPlain);
   }
-  CHECK(logged([](const auto& captured) { return captured.stream() + "1"; }) == kPlain);
 }

@@ -1,6 +1,7 @@
 #include "common/plan.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "tests/unit/catch.h"
@@ -188,7 +189,7 @@ struct Values {
 constexpr std::string_view kMac = "LOCAL_MAC_ADDRESS=02:00:00:00:00:01";
 constexpr std::string_view kBridge = "HOST_BRIDGE=br0";
 
-constexpr Values kValues[] = {
+constexpr auto kValues = std::to_array<Values>({
     {"single addresses",
      {"HOST_ADDRESS=10.0.0.1", "HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS=10.0.0.2",
       "LOCAL_ADDRESS6=fd00::2", "LOCAL_GATEWAY=10.0.0.254", "LOCAL_GATEWAY6=fd00::fe", kMac,
@@ -209,7 +210,7 @@ constexpr Values kValues[] = {
      {"HOST_ADDRESS=10.0.0.1/24", "HOST_ADDRESS6=fe80::1", "LOCAL_ADDRESS=10.0.0.2",
       "LOCAL_ADDRESS6=fd00::2/64", "LOCAL_GATEWAY=10.0.0.254", "LOCAL_GATEWAY6=fe80::fe", kMac,
       kBridge}},
-};
+});
 
 Assignments chosen(const Values& values, unsigned combination) {
   Assignments assignments;
@@ -227,78 +228,81 @@ struct Case {
   Texts host;
 };
 
-const Case kCases[] = {
-    {"nothing", {}, {}, {}},
-    {"IPv4, single addresses",
-     {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2"},
-     {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/32 dev eth0",
-      "ip route add 10.0.0.1 dev eth0", "ip route add default via 10.0.0.1 dev eth0"},
-     {"ip link set dev ve-web up", "ip address add 10.0.0.1/32 dev ve-web",
-      "ip route add 10.0.0.2 dev ve-web"}},
-    {"IPv6, single addresses",
-     {"HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS6=fd00::2"},
-     {"ip link set dev host0 name eth0 up", "ip address add fd00::2/128 dev eth0 nodad",
-      "ip route add fd00::1 dev eth0", "ip route add default via fd00::1 dev eth0"},
-     {"ip link set dev ve-web up", "ip address add fd00::1/128 dev ve-web nodad",
-      "ip route add fd00::2 dev ve-web"}},
-    {"both families in one network",
-     {"HOST_ADDRESS=10.0.0.1/24", "HOST_ADDRESS6=fd00::1/64", "LOCAL_ADDRESS=10.0.0.2/24",
-      "LOCAL_ADDRESS6=fd00::2/64", "LOCAL_MAC_ADDRESS=02:00:00:00:00:01"},
-     {"ip link set dev host0 name eth0 address 02:00:00:00:00:01 up",
-      "ip address add 10.0.0.2/24 dev eth0", "ip address add fd00::2/64 dev eth0 nodad",
-      "ip route add 10.0.0.1 dev eth0", "ip route add fd00::1 dev eth0",
-      "ip route add default via 10.0.0.1 dev eth0", "ip route add default via fd00::1 dev eth0"},
-     {"ip link set dev ve-web up", "ip address add 10.0.0.1/24 dev ve-web",
-      "ip address add fd00::1/64 dev ve-web nodad", "ip route add 10.0.0.2 dev ve-web",
-      "ip route add fd00::2 dev ve-web"}},
-    {"two networks",
-     {"HOST_ADDRESS=10.0.0.1/24", "LOCAL_ADDRESS=10.0.1.2/28"},
-     {"ip link set dev host0 name eth0 up", "ip address add 10.0.1.2/28 dev eth0",
-      "ip route add 10.0.0.0/24 dev eth0", "ip route add default via 10.0.0.1 dev eth0"},
-     {"ip link set dev ve-web up", "ip address add 10.0.0.1/24 dev ve-web",
-      "ip route add 10.0.1.0/28 dev ve-web"}},
-    {"a bridge with gateways",
-     {"HOST_BRIDGE=br0", "LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=10.0.0.254",
-      "LOCAL_ADDRESS6=fd00::2/64", "LOCAL_GATEWAY6=fe80::1"},
-     {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/24 dev eth0",
-      "ip address add fd00::2/64 dev eth0 nodad", "ip route add default via 10.0.0.254 dev eth0",
-      "ip route add default via fe80::1 dev eth0"},
-     {"ip link set dev vb-web master br0 up"}},
-    {"a gateway outside of every network",
-     {"LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=192.0.2.1"},
-     {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/24 dev eth0",
-      "ip route add 192.0.2.1 dev eth0", "ip route add default via 192.0.2.1 dev eth0"},
-     {"ip link set dev ve-web up", "ip route add 10.0.0.0/24 dev ve-web"}},
-    {"a gateway instead of the host",
-     {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2", "LOCAL_GATEWAY=10.0.0.254"},
-     {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/32 dev eth0",
-      "ip route add 10.0.0.1 dev eth0", "ip route add 10.0.0.254 dev eth0",
-      "ip route add default via 10.0.0.254 dev eth0"},
-     {"ip link set dev ve-web up", "ip address add 10.0.0.1/32 dev ve-web",
-      "ip route add 10.0.0.2 dev ve-web"}},
-    {"a MAC address alone",
-     {"LOCAL_MAC_ADDRESS=02:00:00:00:00:01"},
-     {"ip link set dev host0 name eth0 address 02:00:00:00:00:01 up"},
-     {"ip link set dev ve-web up"}},
-    {"extra pairs alone get no default route",
-     {"EXTRA_VETHS=lan0:inner,HOST_ADDRESS=10.1.0.1,LOCAL_ADDRESS=10.1.0.2/24,"
-      "HOST_ADDRESS6=fd01::1,LOCAL_ADDRESS6=fd01::2,LOCAL_MAC_ADDRESS=02:00:00:00:00:02 "
-      "lan1,HOST_BRIDGE=br1,LOCAL_ADDRESS=10.2.0.2/24 lan2"},
-     {"ip link set dev inner address 02:00:00:00:00:02 up", "ip address add 10.1.0.2/24 dev inner",
-      "ip address add fd01::2/128 dev inner nodad", "ip route add 10.1.0.1 dev inner",
-      "ip route add fd01::1 dev inner", "ip link set dev lan1 up",
-      "ip address add 10.2.0.2/24 dev lan1", "ip link set dev lan2 up"},
-     {"ip link set dev lan0 up", "ip address add 10.1.0.1/32 dev lan0",
-      "ip address add fd01::1/128 dev lan0 nodad", "ip route add 10.1.0.0/24 dev lan0",
-      "ip route add fd01::2 dev lan0", "ip link set dev lan1 master br1 up",
-      "ip link set dev lan2 up"}},
-    {"the main pair comes before an extra one",
-     {"EXTRA_VETHS=lan0,LOCAL_ADDRESS=10.1.0.2", "LOCAL_ADDRESS=10.0.0.2"},
-     {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/32 dev eth0",
-      "ip link set dev lan0 up", "ip address add 10.1.0.2/32 dev lan0"},
-     {"ip link set dev ve-web up", "ip route add 10.0.0.2 dev ve-web", "ip link set dev lan0 up",
-      "ip route add 10.1.0.2 dev lan0"}},
-};
+std::vector<Case> cases() {
+  return {
+      {"nothing", {}, {}, {}},
+      {"IPv4, single addresses",
+       {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2"},
+       {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/32 dev eth0",
+        "ip route add 10.0.0.1 dev eth0", "ip route add default via 10.0.0.1 dev eth0"},
+       {"ip link set dev ve-web up", "ip address add 10.0.0.1/32 dev ve-web",
+        "ip route add 10.0.0.2 dev ve-web"}},
+      {"IPv6, single addresses",
+       {"HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS6=fd00::2"},
+       {"ip link set dev host0 name eth0 up", "ip address add fd00::2/128 dev eth0 nodad",
+        "ip route add fd00::1 dev eth0", "ip route add default via fd00::1 dev eth0"},
+       {"ip link set dev ve-web up", "ip address add fd00::1/128 dev ve-web nodad",
+        "ip route add fd00::2 dev ve-web"}},
+      {"both families in one network",
+       {"HOST_ADDRESS=10.0.0.1/24", "HOST_ADDRESS6=fd00::1/64", "LOCAL_ADDRESS=10.0.0.2/24",
+        "LOCAL_ADDRESS6=fd00::2/64", "LOCAL_MAC_ADDRESS=02:00:00:00:00:01"},
+       {"ip link set dev host0 name eth0 address 02:00:00:00:00:01 up",
+        "ip address add 10.0.0.2/24 dev eth0", "ip address add fd00::2/64 dev eth0 nodad",
+        "ip route add 10.0.0.1 dev eth0", "ip route add fd00::1 dev eth0",
+        "ip route add default via 10.0.0.1 dev eth0", "ip route add default via fd00::1 dev eth0"},
+       {"ip link set dev ve-web up", "ip address add 10.0.0.1/24 dev ve-web",
+        "ip address add fd00::1/64 dev ve-web nodad", "ip route add 10.0.0.2 dev ve-web",
+        "ip route add fd00::2 dev ve-web"}},
+      {"two networks",
+       {"HOST_ADDRESS=10.0.0.1/24", "LOCAL_ADDRESS=10.0.1.2/28"},
+       {"ip link set dev host0 name eth0 up", "ip address add 10.0.1.2/28 dev eth0",
+        "ip route add 10.0.0.0/24 dev eth0", "ip route add default via 10.0.0.1 dev eth0"},
+       {"ip link set dev ve-web up", "ip address add 10.0.0.1/24 dev ve-web",
+        "ip route add 10.0.1.0/28 dev ve-web"}},
+      {"a bridge with gateways",
+       {"HOST_BRIDGE=br0", "LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=10.0.0.254",
+        "LOCAL_ADDRESS6=fd00::2/64", "LOCAL_GATEWAY6=fe80::1"},
+       {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/24 dev eth0",
+        "ip address add fd00::2/64 dev eth0 nodad", "ip route add default via 10.0.0.254 dev eth0",
+        "ip route add default via fe80::1 dev eth0"},
+       {"ip link set dev vb-web master br0 up"}},
+      {"a gateway outside of every network",
+       {"LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=192.0.2.1"},
+       {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/24 dev eth0",
+        "ip route add 192.0.2.1 dev eth0", "ip route add default via 192.0.2.1 dev eth0"},
+       {"ip link set dev ve-web up", "ip route add 10.0.0.0/24 dev ve-web"}},
+      {"a gateway instead of the host",
+       {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2", "LOCAL_GATEWAY=10.0.0.254"},
+       {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/32 dev eth0",
+        "ip route add 10.0.0.1 dev eth0", "ip route add 10.0.0.254 dev eth0",
+        "ip route add default via 10.0.0.254 dev eth0"},
+       {"ip link set dev ve-web up", "ip address add 10.0.0.1/32 dev ve-web",
+        "ip route add 10.0.0.2 dev ve-web"}},
+      {"a MAC address alone",
+       {"LOCAL_MAC_ADDRESS=02:00:00:00:00:01"},
+       {"ip link set dev host0 name eth0 address 02:00:00:00:00:01 up"},
+       {"ip link set dev ve-web up"}},
+      {"extra pairs alone get no default route",
+       {"EXTRA_VETHS=lan0:inner,HOST_ADDRESS=10.1.0.1,LOCAL_ADDRESS=10.1.0.2/24,"
+        "HOST_ADDRESS6=fd01::1,LOCAL_ADDRESS6=fd01::2,LOCAL_MAC_ADDRESS=02:00:00:00:00:02 "
+        "lan1,HOST_BRIDGE=br1,LOCAL_ADDRESS=10.2.0.2/24 lan2"},
+       {"ip link set dev inner address 02:00:00:00:00:02 up",
+        "ip address add 10.1.0.2/24 dev inner", "ip address add fd01::2/128 dev inner nodad",
+        "ip route add 10.1.0.1 dev inner", "ip route add fd01::1 dev inner",
+        "ip link set dev lan1 up", "ip address add 10.2.0.2/24 dev lan1",
+        "ip link set dev lan2 up"},
+       {"ip link set dev lan0 up", "ip address add 10.1.0.1/32 dev lan0",
+        "ip address add fd01::1/128 dev lan0 nodad", "ip route add 10.1.0.0/24 dev lan0",
+        "ip route add fd01::2 dev lan0", "ip link set dev lan1 master br1 up",
+        "ip link set dev lan2 up"}},
+      {"the main pair comes before an extra one",
+       {"EXTRA_VETHS=lan0,LOCAL_ADDRESS=10.1.0.2", "LOCAL_ADDRESS=10.0.0.2"},
+       {"ip link set dev host0 name eth0 up", "ip address add 10.0.0.2/32 dev eth0",
+        "ip link set dev lan0 up", "ip address add 10.1.0.2/32 dev lan0"},
+       {"ip link set dev ve-web up", "ip route add 10.0.0.2 dev ve-web", "ip link set dev lan0 up",
+        "ip route add 10.1.0.2 dev lan0"}},
+  };
+}
 
 struct TextRow {
   Operation operation;
@@ -306,38 +310,40 @@ struct TextRow {
   std::string_view command;
 };
 
-const TextRow kTexts[] = {
-    {SetLink{"eth0", {}, {}, {}}, "set link dev eth0 up", "ip link set dev eth0 up"},
-    {SetLink{"host0", "eth0", mac_address("02:00:00:00:00:01"), "br0"},
-     "set link dev host0 name eth0 address 02:00:00:00:00:01 master br0 up",
-     "ip link set dev host0 name eth0 address 02:00:00:00:00:01 master br0 up"},
-    {DeleteLink{"ve-web"}, "delete link dev ve-web", "ip link delete dev ve-web"},
-    {AddAddress{"eth0", prefix("10.0.0.2")}, "add address 10.0.0.2/32 dev eth0",
-     "ip address add 10.0.0.2/32 dev eth0"},
-    {AddAddress{"eth0", prefix("fd00::2/64")}, "add address fd00::2/64 dev eth0 nodad",
-     "ip address add fd00::2/64 dev eth0 nodad"},
-    {AddRoute{"ve-web", prefix("10.0.0.2"), {}}, "add route 10.0.0.2 dev ve-web",
-     "ip route add 10.0.0.2 dev ve-web"},
-    {AddRoute{"ve-web", prefix("fd00::/64"), {}}, "add route fd00::/64 dev ve-web",
-     "ip route add fd00::/64 dev ve-web"},
-    {AddRoute{"eth0", Prefix{}, address("10.0.0.1")}, "add route default via 10.0.0.1 dev eth0",
-     "ip route add default via 10.0.0.1 dev eth0"},
-    {AddRoute{"eth0", prefix("10.1.0.0/16"), address("10.0.0.1")},
-     "add route 10.1.0.0/16 via 10.0.0.1 dev eth0",
-     "ip route add 10.1.0.0/16 via 10.0.0.1 dev eth0"},
-};
+std::vector<TextRow> text_rows() {
+  return {
+      {SetLink{"eth0", {}, {}, {}}, "set link dev eth0 up", "ip link set dev eth0 up"},
+      {SetLink{"host0", "eth0", mac_address("02:00:00:00:00:01"), "br0"},
+       "set link dev host0 name eth0 address 02:00:00:00:00:01 master br0 up",
+       "ip link set dev host0 name eth0 address 02:00:00:00:00:01 master br0 up"},
+      {DeleteLink{"ve-web"}, "delete link dev ve-web", "ip link delete dev ve-web"},
+      {AddAddress{"eth0", prefix("10.0.0.2")}, "add address 10.0.0.2/32 dev eth0",
+       "ip address add 10.0.0.2/32 dev eth0"},
+      {AddAddress{"eth0", prefix("fd00::2/64")}, "add address fd00::2/64 dev eth0 nodad",
+       "ip address add fd00::2/64 dev eth0 nodad"},
+      {AddRoute{"ve-web", prefix("10.0.0.2"), {}}, "add route 10.0.0.2 dev ve-web",
+       "ip route add 10.0.0.2 dev ve-web"},
+      {AddRoute{"ve-web", prefix("fd00::/64"), {}}, "add route fd00::/64 dev ve-web",
+       "ip route add fd00::/64 dev ve-web"},
+      {AddRoute{"eth0", Prefix{}, address("10.0.0.1")}, "add route default via 10.0.0.1 dev eth0",
+       "ip route add default via 10.0.0.1 dev eth0"},
+      {AddRoute{"eth0", prefix("10.1.0.0/16"), address("10.0.0.1")},
+       "add route 10.1.0.0/16 via 10.0.0.1 dev eth0",
+       "ip route add 10.1.0.0/16 via 10.0.0.1 dev eth0"},
+  };
+}
 
 }  // namespace
 
 TEST_CASE("an operation as text, for messages and as the command that does the same") {
-  for (const auto& [operation, description, command] : kTexts) {
+  for (const auto& [operation, description, command] : text_rows()) {
     CHECK(describe(operation) == description);
     CHECK(ip_command(operation) == command);
   }
 }
 
 TEST_CASE("the plans of the container and of the host") {
-  for (const Case& row : kCases) {
+  for (const Case& row : cases()) {
     CAPTURE(row.name);
     CHECK(commands_of(container_plan(row.assignments)) == row.container);
     CHECK(commands_of(host_plan(row.assignments)) == row.host);

@@ -1,9 +1,11 @@
 #include "hooks/process.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
@@ -28,8 +30,13 @@ TEST_CASE("arguments are handed over as they are") {
 
 TEST_CASE("a program that is not installed is status 127") {
   CHECK(kNotInstalled == 127);
-  CHECK(run_process({"no-such-program-anywhere"}).status == kNotInstalled);
   CHECK(run_process({"/no/such/program"}).status == kNotInstalled);
+
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/no/such/directory", 1);
+  const ProcessResult result = run_process({"sh"});
+  setenv("PATH", path.c_str(), 1);
+  CHECK(result.status == kNotInstalled);
 }
 
 TEST_CASE("what is no program is an error of the system") {

@@ -1,5 +1,7 @@
 #include "hooks/requirements.h"
 
+#include <fmt/core.h>
+
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
 
@@ -13,12 +15,12 @@ using Texts = std::vector<std::string>;
 Texts texts_of(const std::vector<RequiredLink>& required) {
   Texts texts;
   for (const auto& [name, wanted_by, is_bridge] : required)
-    texts.push_back(format("{}{} for {}", is_bridge ? "bridge " : "", name, wanted_by));
+    texts.emplace_back(fmt::format("{}{} for {}", is_bridge ? "bridge " : "", name, wanted_by));
   return texts;
 }
 
 Config config_of(std::vector<std::string_view> assignments) {
-  assignments.push_back("INSTANCE=web");
+  assignments.emplace_back("INSTANCE=web");
   return parse_config(Environment(std::move(assignments)));
 }
 

@@ -1,8 +1,11 @@
 // Values out of literals, and what tests see of errors and bytes.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +14,6 @@
 
 #include "common/address.h"
 #include "common/error.h"
-#include "common/format.h"
 #include "common/parsed.h"
 
 namespace container_init {
@@ -35,7 +37,7 @@ inline MacAddress mac_address(std::string_view text) {
 inline std::string to_hex(std::span<const std::byte> bytes) {
   std::string text;
   for (const std::byte byte : bytes)
-    text += format("{}{:02x}", text.empty() ? "" : " ", static_cast<unsigned>(byte));
+    text += fmt::format("{}{:02x}", text.empty() ? "" : " ", static_cast<unsigned>(byte));
   return text;
 }
 

@@ -1,6 +1,5 @@
 #include "common/words.h"
 
-#include "common/format.h"
 #include "tests/unit/catch.h"
 
 using namespace container_init;
@@ -27,7 +26,7 @@ struct Row {
 }  // namespace
 
 TEST_CASE("words are what stands between white space") {
-  const Row rows[] = {
+  const std::vector<Row> rows{
       {{}, {}},
       {"", {}},
       {" \t\n ", {}},
@@ -45,7 +44,7 @@ TEST_CASE("words are what stands between white space") {
 }
 
 TEST_CASE("a list is split at every separator and keeps empty items") {
-  const Row rows[] = {
+  const std::vector<Row> rows{
       {{}, {""}},       {"", {""}},          {",", {"", ""}},
       {"a", {"a"}},     {"a,b", {"a", "b"}}, {",a,,b,", {"", "a", "", "b", ""}},
       {"a b", {"a b"}}, {"a;b", {"a;b"}},
@@ -59,37 +58,37 @@ TEST_CASE("a list is split at every separator and keeps empty items") {
 
 // POSIX.1-2017, Shell Command Language, 2.2 Quoting.
 TEST_CASE("quoted words follow the rules of the shell") {
-  const Row rows[] = {
+  const std::vector<Row> rows{
       {{}, {}},
       {" \t\n", {}},
       {"a  b\tc\nd", {"a", "b", "c", "d"}},
       {"--bind=/a --tmpfs=/b", {"--bind=/a", "--tmpfs=/b"}},
       // Single quotes keep everything.
       {"'a b'", {"a b"}},
-      {"'a\\b\"c$d`e'", {"a\\b\"c$d`e"}},
-      {"'a\\'", {"a\\"}},
+      {R"('a\b"c$d`e')", {R"(a\b"c$d`e)"}},
+      {R"('a\')", {R"(a\)"}},
       {"'a\nb'", {"a\nb"}},
       // Double quotes keep a backslash, but for five characters.
-      {"\"a b\"", {"a b"}},
-      {"\"a'b\"", {"a'b"}},
-      {R"("a\$b\`c\"d\\e")", {"a$b`c\"d\\e"}},
-      {R"("a\b\'c\ d")", {"a\\b\\'c\\ d"}},
+      {R"("a b")", {"a b"}},
+      {R"("a'b")", {"a'b"}},
+      {R"("a\$b\`c\"d\\e")", {R"(a$b`c"d\e)"}},
+      {R"("a\b\'c\ d")", {R"(a\b\'c\ d)"}},
       {"\"a\\\nb\"", {"ab"}},
-      {"\"a\\\\\"", {"a\\"}},
+      {R"("a\\")", {R"(a\)"}},
       // Outside a backslash keeps the next character, and with a newline is nothing.
       {R"(a\ b)", {"a b"}},
-      {R"(\a\'\"\\)", {"a'\"\\"}},
+      {R"(\a\'\"\\)", {R"(a'"\)"}},
       {"a\\\nb", {"ab"}},
       {"a \\\n b", {"a", "b"}},
       {"\\\n", {}},
       {R"(\ )", {" "}},
       // Empty words count, and parts side by side are one word.
       {"''", {""}},
-      {"\"\"", {""}},
+      {R"("")", {""}},
       {"a '' b", {"a", "", "b"}},
       {"a''b", {"ab"}},
-      {"'a'\"b\"\\cd", {"abcd"}},
-      {"--x='a b'\" c\"", {"--x=a b c"}},
+      {R"('a'"b"\cd)", {"abcd"}},
+      {R"(--x='a b'" c")", {"--x=a b c"}},
       {"\"\\\n\"", {""}},
       // Nothing is expanded, and nothing else has a meaning.
       {"$HOME `date` $(date) * ? ~ #a", {"$HOME", "`date`", "$(date)", "*", "?", "~", "#a"}},
@@ -104,17 +103,17 @@ TEST_CASE("quoted words follow the rules of the shell") {
 }
 
 TEST_CASE("what is not closed is named with its place") {
-  const std::pair<std::string_view, std::string_view> rows[] = {
+  const std::vector<std::pair<std::string_view, std::string_view>> rows{
       {"'", "the single quote at character 1 is not closed"},
       {"a 'b", "the single quote at character 3 is not closed"},
       {"'a' 'b", "the single quote at character 5 is not closed"},
-      {"'a\\' b'", "the single quote at character 7 is not closed"},
-      {"\"", "the double quote at character 1 is not closed"},
-      {"ab\"c'd'", "the double quote at character 3 is not closed"},
+      {R"('a\' b')", "the single quote at character 7 is not closed"},
+      {R"(")", "the double quote at character 1 is not closed"},
+      {R"(ab"c'd')", "the double quote at character 3 is not closed"},
       {R"("a\")", "the double quote at character 1 is not closed"},
       {R"("a\)", "the double quote at character 1 is not closed"},
-      {"\\", "the backslash at character 1 is not closed"},
-      {"a b\\", "the backslash at character 4 is not closed"},
+      {R"(\)", "the backslash at character 1 is not closed"},
+      {R"(a b\)", "the backslash at character 4 is not closed"},
       {"\xff 'a", "the single quote at character 3 is not closed"},
   };
   for (const auto& [text, reason] : rows) {
@@ -124,7 +123,7 @@ TEST_CASE("what is not closed is named with its place") {
 }
 
 TEST_CASE("quoted text is printable ASCII") {
-  const std::pair<std::string_view, std::string_view> rows[] = {
+  const std::vector<std::pair<std::string_view, std::string_view>> rows{
       {{}, R"("")"},
       {"web", R"("web")"},
       {" ~", R"(" ~")"},

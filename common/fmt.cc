@@ -1,5 +1,5 @@
 // Distributions ship fmt as headers and a shared library; a static program compiles the functions
-// behind <fmt/core.h> itself. Doing so in this one file keeps the others quick to build.
+// behind <fmt/core.h> itself. Done in this one file, the others are quick to build.
 #define FMT_HEADER_ONLY 1
 #include <fmt/format.h>
 
