@@ -27,14 +27,17 @@ void __verbose_terminate_handler() { std::abort(); }
 namespace container_init {
 namespace {
 
-// kWait has no short form.
-enum Option : int { kDryRun = 'n', kHelp = 'h', kVersion = 'V', kWait = 256 };
+// As getopt_long(3) returns them; --wait has no short form.
+enum class Option { dry_run = 'n', help = 'h', version = 'V', wait = 256 };
 
-constexpr std::array<option, 5> kOptions = {{{"dry-run", no_argument, nullptr, kDryRun},
-                                             {"help", no_argument, nullptr, kHelp},
-                                             {"version", no_argument, nullptr, kVersion},
-                                             {"wait", required_argument, nullptr, kWait},
-                                             {nullptr, 0, nullptr, 0}}};
+constexpr int code(Option option) { return static_cast<int>(option); }
+
+constexpr std::array<option, 5> kOptions = {
+    {{"dry-run", no_argument, nullptr, code(Option::dry_run)},
+     {"help", no_argument, nullptr, code(Option::help)},
+     {"version", no_argument, nullptr, code(Option::version)},
+     {"wait", required_argument, nullptr, code(Option::wait)},
+     {nullptr, 0, nullptr, 0}}};
 
 Error usage_error(const Program& program, std::string_view reason) {
   return {Exit::usage, fmt::format("{}; see {} --help", reason, program.name)};
@@ -49,7 +52,7 @@ std::chrono::seconds wait_argument(const Program& program, std::string_view text
 
 // What getopt_long(3) does not take, in the words of the command line.
 Error unknown_option(const Program& program, char** argv) {
-  if (optopt == kWait && program.has_wait)
+  if (optopt == code(Option::wait) && program.has_wait)
     return usage_error(program, "--wait needs a number of seconds");
   if (optopt != 0 && optopt < 128 && argv[optind - 1][1] != '-')
     return usage_error(program, fmt::format("unknown option -{}", static_cast<char>(optopt)));
@@ -62,11 +65,11 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
   opterr = 0;
   // Options end at the first operand: those that follow are stage 2's.
   for (int found = 0; (found = getopt_long(argc, argv, "+:nhV", kOptions.data(), nullptr)) != -1;) {
-    if (found == kHelp) return Request::help;
-    if (found == kVersion) return Request::version;
-    if (found == kDryRun) {
+    if (found == code(Option::help)) return Request::help;
+    if (found == code(Option::version)) return Request::version;
+    if (found == code(Option::dry_run)) {
       options.dry_run = true;
-    } else if (found == kWait && program.has_wait) {
+    } else if (found == code(Option::wait) && program.has_wait) {
       options.wait = wait_argument(program, optarg);
     } else {
       throw unknown_option(program, argv);

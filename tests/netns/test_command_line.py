@@ -1,6 +1,7 @@
 """What all programs have in common: options, faults of the configuration, and lacking privileges."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -37,7 +38,7 @@ def test_version(build, program, option):
     assert (done.returncode, done.stderr) == (0, b"")
     name, version = done.stdout.decode().split()
     assert name == program
-    assert version[0].isdigit()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
