@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdint>
-#include <limits>
 #include <set>
 #include <utility>
 
@@ -12,12 +9,12 @@
 
 #include "common/error.h"
 #include "common/link_name.h"
+#include "common/reader.h"
+#include "common/text_values.h"
 #include "common/words.h"
 
 namespace container_init {
 namespace {
-
-using Faults = std::vector<std::string>;
 
 // The accepted form of a value, as faults and the manual page name it.
 constexpr std::string_view kIpv4Form = "ADDR[/LEN], as in 10.0.0.2 or 10.0.0.2/24";
@@ -52,75 +49,6 @@ constexpr std::array<std::string_view, 8> kMainPairVariables = {
     "HOST_ADDRESS",  "HOST_ADDRESS6",  "LOCAL_ADDRESS",     "LOCAL_ADDRESS6",
     "LOCAL_GATEWAY", "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
-
-template <typename T>
-std::optional<T> parse_number(std::string_view text, T least, T most) {
-  T number{};
-  const auto [end, error] = std::from_chars(text.begin(), text.end(), number);
-  if (error != std::errc{} || end != text.end() || number < least || number > most)
-    return std::nullopt;
-  return number;
-}
-
-// A parser for values that stay text, from a check and what to say when it fails.
-template <typename Check>
-auto text_that(Check is_valid, std::string_view reason) {
-  return [=](std::string_view text) -> Parsed<std::string> {
-    if (is_valid(text)) return std::string(text);
-    return Reason{std::string(reason)};
-  };
-}
-
-bool is_absolute_path(std::string_view text) { return text.starts_with('/'); }
-
-bool is_port(std::string_view text) {
-  return parse_number<unsigned>(text, 1, std::numeric_limits<std::uint16_t>::max()).has_value();
-}
-
-bool is_port_mapping(std::string_view text) {
-  auto parts = split_list(text, ':');
-  if (parts.front() == "tcp" || parts.front() == "udp") parts.erase(parts.begin());
-  return (parts.size() == 1 || parts.size() == 2) &&
-         std::all_of(parts.begin(), parts.end(), is_port);
-}
-
-bool is_private_users(std::string_view text) {
-  constexpr auto kLargest = std::numeric_limits<std::uint32_t>::max();
-  return text == "no" || text == "identity" || text == "pick" ||
-         parse_number<std::uint32_t>(text, 0, kLargest);
-}
-
-bool is_capability(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_letter(c) || is_digit(c) || c == '_';
-  });
-}
-
-// LINK[:INNER], as --network-interface= and --network-macvlan= take it.
-bool is_link_with_inner_name(std::string_view text) {
-  const auto names = split_list(text, ':');
-  return names.size() <= 2 && std::all_of(names.begin(), names.end(), is_link_name);
-}
-
-// The names of signal(7), without SIG.
-constexpr std::array<std::string_view, 35> kSignals = {
-    "HUP",  "INT",  "QUIT", "ILL",   "TRAP", "ABRT", "IOT",   "BUS",  "FPE",
-    "KILL", "USR1", "SEGV", "USR2",  "PIPE", "ALRM", "TERM",  "CHLD", "CLD",
-    "CONT", "STOP", "TSTP", "TTIN",  "TTOU", "URG",  "XCPU",  "XFSZ", "VTALRM",
-    "PROF", "IO",   "POLL", "WINCH", "PWR",  "SYS",  "RTMIN", "RTMAX"};
-
-bool is_signal(std::string_view text) {
-  constexpr unsigned kLargest = 64;  // _NSIG of the kernel
-  if (parse_number<unsigned>(text, 1, kLargest)) return true;
-  if (text.starts_with("SIG")) text.remove_prefix(3);
-  if (std::find(kSignals.begin(), kSignals.end(), text) != kSignals.end()) return true;
-  constexpr unsigned kRealTimeSignals = 30;  // SIGRTMIN+0 to SIGRTMIN+30
-  return (text.starts_with("RTMIN+") || text.starts_with("RTMAX-")) &&
-         parse_number<unsigned>(text.substr(6), 0, kRealTimeSignals);
-}
-
 auto prefix_parser(Family family) {
   return [family](std::string_view text) { return parse_prefix(text, family); };
 }
@@ -128,90 +56,6 @@ auto prefix_parser(Family family) {
 auto address_parser(Family family) {
   return [family](std::string_view text) { return parse_address(text, family); };
 }
-
-Parsed<bool> parse_flag(std::string_view text) {
-  if (text == "1") return true;
-  if (text == "0") return false;
-  return Reason{"neither 1 nor 0"};
-}
-
-// Reads typed values out of assignments and notes every fault on the way.
-class Reader {
- public:
-  // `where` goes before the variable in a fault: empty, or the extra pair it belongs to.
-  Reader(const Environment& environment, Faults& faults, std::string where = {})
-      : environment_(environment), faults_(faults), where_(std::move(where)) {}
-
-  bool has(std::string_view variable) const { return environment_.get(variable).has_value(); }
-  std::string_view text(std::string_view variable) const {
-    return environment_.get(variable).value_or(std::string_view{});
-  }
-
-  // The value, or nothing where the variable is not set or not valid.
-  template <typename Parse>
-  auto value(std::string_view variable, Parse parse, std::string_view form) {
-    using Value = std::variant_alternative_t<0, decltype(parse(text(variable)))>;
-    std::optional<Value> result;
-    if (!has(variable)) return result;
-    auto parsed = parse(text(variable));
-    if (const Value* valid = value_of(parsed)) {
-      result = *valid;
-    } else {
-      fault(variable, text(variable), std::get<Reason>(parsed).text, form);
-    }
-    return result;
-  }
-
-  // The text itself where `is_valid`, else empty.
-  template <typename Check>
-  std::string checked(std::string_view variable, Check is_valid, std::string_view form) {
-    return value(variable, text_that(is_valid, "not valid"), form).value_or(std::string{});
-  }
-
-  bool flag(std::string_view variable, bool otherwise) {
-    return value(variable, parse_flag, kFlagForm).value_or(otherwise);
-  }
-
-  // Items that all pass `is_valid`; each one that does not is a fault of its own.
-  template <typename Check>
-  std::vector<std::string> items(std::string_view variable,
-                                 const std::vector<std::string_view>& texts, Check is_valid,
-                                 std::string_view form) {
-    std::vector<std::string> valid;
-    for (const auto item : texts) {
-      if (is_valid(item)) {
-        valid.emplace_back(item);
-      } else {
-        fault(variable, item, "not valid", form);
-      }
-    }
-    return valid;
-  }
-
-  template <typename Check>
-  std::vector<std::string> words(std::string_view variable, Check is_valid, std::string_view form) {
-    return items(variable, split_words(text(variable)), is_valid, form);
-  }
-
-  template <typename Check>
-  std::vector<std::string> list(std::string_view variable, Check is_valid, std::string_view form) {
-    if (!has(variable)) return {};
-    return items(variable, split_list(text(variable), ','), is_valid, form);
-  }
-
-  void fault(std::string_view variable, std::string_view text, std::string_view reason,
-             std::string_view form) {
-    faults_.push_back(
-        fmt::format("{}{}={}: {}; wanted: {}", where_, variable, quote(text), reason, form));
-  }
-
-  void fault(std::string_view sentence) { faults_.push_back(where_ + std::string(sentence)); }
-
- private:
-  const Environment& environment_;
-  Faults& faults_;
-  std::string where_;
-};
 
 // Two different ends, and a gateway that is not the container itself.
 void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::string_view suffix) {
@@ -358,24 +202,6 @@ void throw_faults(Faults faults) {
 
 }  // namespace
 
-bool is_machine_name(std::string_view name) {
-  constexpr std::size_t kLongest = 64;  // HOST_NAME_MAX
-  if (name.size() > kLongest) return false;
-  const auto labels = split_list(name, '.');
-  return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
-    return !label.empty() && label.front() != '-' && label.back() != '-' &&
-           std::all_of(label.begin(), label.end(),
-                       [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_'; });
-  });
-}
-
-Parsed<std::chrono::seconds> parse_seconds(std::string_view text) {
-  constexpr unsigned kDay = 86400;
-  if (const auto number = parse_number<unsigned>(text, 0, kDay))
-    return std::chrono::seconds{*number};
-  return Reason{"not a number of seconds from 0 to 86400"};
-}
-
 Network parse_network(const Environment& environment) {
   Faults faults;
   Reader reader(environment, faults);
@@ -401,7 +227,7 @@ Config parse_config(const Environment& environment) {
   config.instance = read_instance(reader);
   config.network = read_host_network(reader, config.instance, faults);
   config.root = reader.checked("root", is_absolute_path, kPathForm);
-  config.private_network = reader.flag("PRIVATE_NETWORK", false);
+  config.private_network = reader.value("PRIVATE_NETWORK", parse_flag, kFlagForm).value_or(false);
   config.private_users = reader.checked("PRIVATE_USERS", is_private_users, kUsersForm);
   config.network_namespace_path =
       reader.checked("NETWORK_NAMESPACE_PATH", is_absolute_path, kPathForm);
@@ -410,10 +236,10 @@ Config parse_config(const Environment& environment) {
   config.macvlans = reader.words("MACVLANS", is_link_with_inner_name, kLinkPairForm);
   config.capabilities = reader.list("CAPABILITIES", is_capability, kCapabilityForm);
   config.tmpfs = reader.words("TMPFS", is_absolute_path, kTmpfsForm);
-  config.ephemeral = reader.flag("EPHEMERAL", false);
+  config.ephemeral = reader.value("EPHEMERAL", parse_flag, kFlagForm).value_or(false);
   config.system_path = reader.checked("SYSTEM_PATH", is_absolute_path, kPathForm);
   config.stage2 = reader.checked("STAGE2", is_absolute_path, kPathForm);
-  config.copy_resolv_conf = reader.flag("COPY_RESOLV_CONF", true);
+  config.copy_resolv_conf = reader.value("COPY_RESOLV_CONF", parse_flag, kFlagForm).value_or(true);
   config.flake = reader.text("FLAKE");
   config.kill_signal = reader.checked("KILL_SIGNAL", is_signal, kSignalForm);
   config.device_timeout =

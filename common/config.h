@@ -69,10 +69,4 @@ Network parse_host_network(const Environment& environment);
 // Every variable.
 Config parse_config(const Environment& environment);
 
-// Whole seconds from 0 to a day, as DEVICE_TIMEOUT and --wait take them.
-Parsed<std::chrono::seconds> parse_seconds(std::string_view text);
-
-// 1 to 64 of letters, digits, - _ and . in labels, as machined takes it.
-bool is_machine_name(std::string_view name);
-
 }  // namespace container_init

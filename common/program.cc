@@ -11,8 +11,8 @@
 
 #include <fmt/core.h>
 
-#include "common/config.h"
 #include "common/error.h"
+#include "common/text_values.h"
 #include "common/version.h"
 #include "common/words.h"
 

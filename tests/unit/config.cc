@@ -1,4 +1,5 @@
 #include "common/config.h"
+#include "common/text_values.h"
 
 #include <algorithm>
 #include <array>
