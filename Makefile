@@ -18,7 +18,13 @@ V          ?=
 ifeq ($(origin CXX),default)
 CXX = g++
 endif
-export CXX
+export CXX CPPFLAGS PKG_CONFIG
+
+ifeq ($(filter yes no,$(STATIC)),)
+$(error STATIC=$(STATIC): yes or no is wanted)
+endif
+override SANITIZE := $(filter-out 0 no,$(SANITIZE))
+override V        := $(filter-out 0 no,$(V))
 
 # A build with sanitizers stands beside the other one.
 ifneq ($(SANITIZE),)
@@ -102,7 +108,7 @@ $(BUILD)/common.a: $(OBJECTS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 build/libmnl/libmnl.a: | $(BUILD)/prerequisites
-	$(Q)common/fetch-libmnl $(@D)
+	$(Q)tests/fetch-libmnl $(@D)
 
 $(BUILD)/container-init: $(BUILD)/init/container-init.o
 $(BUILD)/pre-start: $(BUILD)/hooks/pre-start.o
@@ -113,9 +119,19 @@ $(BINARIES): $(BUILD)/common.a $(LIBMNL_A)
 
 # Tests
 
-demo: ; @tests/prerequisites --install build demo && $(MAKE) --no-print-directory run-demo
-check: ; @tests/prerequisites --install build check && $(MAKE) --no-print-directory run-check
-lint: ; @tests/prerequisites --install build check lint && $(MAKE) --no-print-directory run-lint
+# Make runs a line with $(MAKE) even under -n: what installs is on another one.
+demo:
+	@tests/demo --check
+	@tests/prerequisites --install build demo
+	@$(MAKE) --no-print-directory run-demo
+
+check:
+	@tests/prerequisites --install build check
+	@$(MAKE) --no-print-directory run-check
+
+lint:
+	@tests/prerequisites --install build check lint
+	@$(MAKE) --no-print-directory run-lint
 
 run-demo: $(BINARIES) $(BUILD)/tests/stage2
 	@tests/demo $(BUILD)
@@ -147,20 +163,22 @@ run-lint:
 # The macros of Catch2 are not for clang-tidy.
 TIDIED  = $(filter-out tests/unit/%,$(filter %.cc,$(LINTED)))
 LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc)
-SCRIPTS = common/fetch-libmnl tests/debian-mirror tests/prerequisites tests/demo tests/run .ci/run
+SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequisites tests/demo \
+          tests/run .ci/run
 
 # Installation
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -m 755 $(BINARIES) $(DESTDIR)$(LIBEXECDIR)
-	$(INSTALL) -m 644 $(MAN5:%=man/%) $(DESTDIR)$(MANDIR)/man5
-	$(INSTALL) -m 644 $(MAN8:%=man/%) $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -d '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
+	$(INSTALL) -m 755 $(BINARIES) '$(DESTDIR)$(LIBEXECDIR)'
+	$(INSTALL) -m 644 $(MAN5:%=man/%) '$(DESTDIR)$(MANDIR)/man5'
+	$(INSTALL) -m 644 $(MAN8:%=man/%) '$(DESTDIR)$(MANDIR)/man8'
 
 uninstall:
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(LIBEXECDIR)/%)
-	rm -f $(MAN5:%=$(DESTDIR)$(MANDIR)/man5/%) $(MAN8:%=$(DESTDIR)$(MANDIR)/man8/%)
-	-rmdir $(DESTDIR)$(LIBEXECDIR)
+	rm -f $(foreach program,$(PROGRAMS),'$(DESTDIR)$(LIBEXECDIR)/$(program)')
+	rm -f $(foreach page,$(MAN5),'$(DESTDIR)$(MANDIR)/man5/$(page)')
+	rm -f $(foreach page,$(MAN8),'$(DESTDIR)$(MANDIR)/man8/$(page)')
+	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
 
 dist:
 	git archive --prefix=container-init-$(VERSION)/ -o container-init-$(VERSION).tar.gz HEAD

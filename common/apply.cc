@@ -66,13 +66,15 @@ class Existing {
   std::string conflict_with(const AddRoute& added) {
     const auto route = find_route(added.destination);
     if (!route) return "a route to it exists, but is not found";
-    if (route->link_index == 0) return "a route to it exists that names no single link";
+    const std::string destination = destination_text(added.destination);
+    if (!route->refusal.empty())
+      return fmt::format("{} already has a route of type {}", destination, route->refusal);
+    if (route->link_index == 0) return destination + " already leads over several links";
     const auto wanted_index = links_.find(added.link)->second.index;
     if (route->link_index == wanted_index && route->gateway == added.gateway) return {};
     const std::string via =
         route->gateway ? fmt::format(" via {}", to_string(*route->gateway)) : std::string{};
-    return fmt::format("{} already leads to {}{}", destination_text(added.destination),
-                       link_name(route->link_index), via);
+    return fmt::format("{} already leads to {}{}", destination, link_name(route->link_index), via);
   }
 
  private:
@@ -84,7 +86,8 @@ class Existing {
   // may be hidden behind a longer prefix: there the table is read.
   std::optional<Route> find_route(const Prefix& destination) {
     const auto matches = [&](const std::optional<Route>& route) {
-      return route && route->in_main_table && route->destination == destination;
+      return route && route->in_main_table && route->has_our_metric &&
+             route->destination == destination;
     };
     if (destination.is_host()) {
       if (const auto route = decode_route(ask(encode_get_route(destination.address)));
@@ -127,14 +130,18 @@ std::optional<std::string> failure(const Operation& operation, const Answer& ans
 
 }  // namespace
 
-void apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
+Plan apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
   std::vector<Message> messages;
   for (const Operation& operation : plan) messages.push_back(encode(operation, links));
   const auto answers = rtnetlink.request(messages);
   Existing existing(rtnetlink, links);
-  for (std::size_t i = 0; i < plan.size(); ++i)
+  Plan carried_out;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
     if (const auto why = failure(plan[i], answers[i], existing))
       throw system_error(answers[i].error, describe(plan[i]), *why);
+    if (answers[i].error == 0) carried_out.push_back(plan[i]);
+  }
+  return carried_out;
 }
 
 }  // namespace container_init

@@ -11,6 +11,8 @@ namespace container_init {
 // is gone when it was to be deleted. Error, Exit::system, for the first operation that failed for
 // another reason, with the kernel's words and a hint; a route that leads elsewhere is named with
 // its link, and never replaced. The kernel carries out the operations after a failed one too.
-void apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links);
+//
+// Gives back what was carried out, without what was so already.
+Plan apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links);
 
 }  // namespace container_init

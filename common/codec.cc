@@ -87,6 +87,26 @@ Message encode_concrete(const AddRoute& added, const Links& links) {
   return message;
 }
 
+// What the kernel gives a route that is added without a metric (fib_frontend.c; IP6_RT_PRIO_USER in
+// linux/ipv6_route.h).
+std::uint32_t default_metric(Family family) { return family == Family::ipv4 ? 0 : 1024; }
+
+// As ip-route(8) names the types that lead nowhere.
+std::string_view refusal_of(std::uint8_t type) {
+  switch (type) {
+    case RTN_BLACKHOLE:
+      return "blackhole";
+    case RTN_UNREACHABLE:
+      return "unreachable";
+    case RTN_PROHIBIT:
+      return "prohibit";
+    case RTN_THROW:
+      return "throw";
+    default:
+      return {};
+  }
+}
+
 // The header after nlmsghdr, where the message is whole and of this type.
 template <typename Header>
 const Header* header_of(std::span<const std::byte> message, std::uint16_t type) {
@@ -229,6 +249,8 @@ std::optional<Route> decode_route(std::span<const std::byte> message) {
   // A look-up calls the local table main where the kernel has merged both: the type tells.
   route.in_main_table = (table != 0 ? table : header->rtm_table) == RT_TABLE_MAIN &&
                         header->rtm_type != RTN_LOCAL && header->rtm_type != RTN_BROADCAST;
+  route.has_our_metric = attributes.number(RTA_PRIORITY) == default_metric(*family);
+  route.refusal = refusal_of(header->rtm_type);
   return route;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "common/address.h"
 #include "common/link.h"
@@ -20,6 +21,8 @@ struct Route {
   std::optional<Address> gateway;
   int link_index = 0;  // 0: none, or more than one
   bool in_main_table = false;
+  bool has_our_metric = false;  // that of the routes we add; another one is another route
+  std::string_view refusal;     // "blackhole", "unreachable", ...; empty for one that leads on
 };
 
 // Queries, each answered by one message. A link is looked up by its name (up to 15 characters),

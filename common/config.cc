@@ -26,8 +26,7 @@ constexpr std::string_view kLinkForm =
     "a link name: 1 to 15 printable characters without / : % or white space";
 constexpr std::string_view kLinkPairForm = "LINK[:INNER], each a link name of 1 to 15 characters";
 constexpr std::string_view kMachineForm =
-    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end, as machinectl(1) "
-    "accepts";
+    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end";
 constexpr std::string_view kPathForm = "an absolute path";
 constexpr std::string_view kFlagForm = "1 or 0";
 constexpr std::string_view kSecondsForm = "seconds, 0 to 86400";
@@ -81,7 +80,7 @@ void read_pair(Reader& reader, Pair& pair) {
   pair.ipv4.local = reader.value("LOCAL_ADDRESS", ipv4, kIpv4Form);
   pair.ipv6.local = reader.value("LOCAL_ADDRESS6", ipv6, kIpv6Form);
   pair.local_mac_address = reader.value("LOCAL_MAC_ADDRESS", parse_mac_address, kMacForm);
-  pair.bridge = reader.checked("HOST_BRIDGE", is_link_name, kLinkForm);
+  pair.bridge = reader.value("HOST_BRIDGE", parse_link_name, kLinkForm).value_or(std::string{});
 }
 
 std::optional<Pair> read_main_pair(Reader& reader) {

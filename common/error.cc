@@ -1,6 +1,5 @@
 #include "common/error.h"
 
-#include <cerrno>
 #include <cstring>
 
 namespace container_init {

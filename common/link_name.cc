@@ -75,11 +75,18 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
-bool is_link_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestLinkName && name != "." && name != ".." &&
-         name != "all" && name != "default" && std::all_of(name.begin(), name.end(), is_plain) &&
-         !std::all_of(name.begin(), name.end(), is_digit);
+Parsed<std::string> parse_link_name(std::string_view text) {
+  if (text.empty()) return Reason{"empty"};
+  if (text.size() > kLongestLinkName) return Reason{"longer than 15 characters"};
+  if (!std::all_of(text.begin(), text.end(), is_plain))
+    return Reason{"a character that is not allowed"};
+  if (std::all_of(text.begin(), text.end(), is_digit)) return Reason{"a number"};
+  if (text == "." || text == ".." || text == "all" || text == "default")
+    return Reason{"a name with a meaning of its own"};
+  return std::string(text);
 }
+
+bool is_link_name(std::string_view text) { return value_of(parse_link_name(text)) != nullptr; }
 
 std::string host_link_name(std::string_view instance, bool in_bridge) {
   return (in_bridge ? "vb-" : "ve-") + std::string(instance);

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/parsed.h"
+
 namespace container_init {
 
 // The longest name the kernel takes; IFNAMSIZ in linux/if.h counts the final NUL.
@@ -14,7 +16,8 @@ inline constexpr std::string_view kContainerLink = "eth0";  // the container's e
 inline constexpr std::string_view kNspawnLink = "host0";    // as systemd-nspawn names it
 
 // What both the kernel (dev_valid_name) and systemd (ifname_valid) accept.
-bool is_link_name(std::string_view name);
+Parsed<std::string> parse_link_name(std::string_view text);
+bool is_link_name(std::string_view text);
 
 // The host's end of the pair: ve-INSTANCE, in a bridge vb-INSTANCE. It may be longer than a link
 // name: then it is the link's alternative name, and short_link_name() its name.

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "common/codec.h"
 #include "common/error.h"
 #include "common/link_name.h"
@@ -75,6 +77,7 @@ LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& pa
 
 Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds timeout,
                      const LinkTest& passes, int interrupt) {
+  if (names.empty()) return {};
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   LinkEvents events;  // first, so that no change after the look is missed
   for (;;) {
@@ -82,6 +85,21 @@ Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::
     if (failing(names, links, passes).empty() || !events.wait_until(deadline, interrupt))
       return links;
   }
+}
+
+void check_veths(const LinkNames& names, const Links& links) {
+  std::vector<std::string> faults;
+  for (const std::string& name : names) {
+    const auto found = links.find(name);
+    if (found != links.end() && found->second.kind != "veth")
+      faults.push_back(fmt::format("link {} is {}, not a veth, and so not an end of a pair", name,
+                                   describe_kind(found->second)));
+  }
+  if (!faults.empty()) throw Error(Exit::config, std::move(faults));
+}
+
+std::string describe_kind(const Link& link) {
+  return link.kind.empty() ? "a device" : "of kind " + link.kind;
 }
 
 bool exists(const Link* link) { return link != nullptr; }

@@ -36,6 +36,13 @@ bool has_carrier(const Link* link);
 // The names whose links do not pass.
 LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& passes);
 
+// Error, Exit::config, where a link is not a veth; one that is absent passes. Whatever is not a
+// veth was made by someone else, and is neither configured nor deleted.
+void check_veths(const LinkNames& names, const Links& links);
+
+// "of kind bridge", or "a device" where the kernel names no kind.
+std::string describe_kind(const Link& link);
+
 // "ve-web, lan0"
 std::string join(const LinkNames& names);
 

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -50,13 +51,24 @@ std::chrono::seconds wait_argument(const Program& program, std::string_view text
                     fmt::format("--wait={}: {}", quote(text), std::get<Reason>(parsed).text));
 }
 
-// What getopt_long(3) does not take, in the words of the command line.
-Error unknown_option(const Program& program, char** argv) {
+bool is_code(int number) {
+  return std::any_of(kOptions.begin(), kOptions.end(), [=](const option& known) {
+    return known.name != nullptr && known.val == number;
+  });
+}
+
+// What getopt_long(3) does not take. optopt is the letter of an unknown short option, the code of a
+// long one that lacks its argument or has one too many, or 0 for an unknown long one.
+Error refused_option(const Program& program, char** argv) {
+  if (optopt != 0 && !is_code(optopt))
+    return usage_error(program,
+                       "unknown option " + quote(std::string{'-', static_cast<char>(optopt)}));
   if (optopt == code(Option::wait) && program.has_wait)
     return usage_error(program, "--wait needs a number of seconds");
-  if (optopt != 0 && optopt < 128 && argv[optind - 1][1] != '-')
-    return usage_error(program, fmt::format("unknown option -{}", static_cast<char>(optopt)));
-  return usage_error(program, fmt::format("unknown option {}", quote(argv[optind - 1])));
+  const std::string word = quote(argv[optind - 1]);
+  if (optopt != 0 && optopt != code(Option::wait))
+    return usage_error(program, word + " takes no value");
+  return usage_error(program, "unknown option " + word);
 }
 
 enum class Request { run, help, version };
@@ -72,7 +84,7 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
     } else if (found == code(Option::wait) && program.has_wait) {
       options.wait = wait_argument(program, optarg);
     } else {
-      throw unknown_option(program, argv);
+      throw refused_option(program, argv);
     }
   }
   options.operands = std::span(argv + optind, static_cast<std::size_t>(argc - optind));

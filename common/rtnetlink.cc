@@ -1,19 +1,30 @@
 #include "common/rtnetlink.h"
 
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "common/error.h"
 
 namespace container_init {
 namespace {
 
+// Where standard output or error is closed, nothing that is printed may reach the kernel.
+NetlinkSocket away_from_standard_streams(NetlinkSocket socket) {
+  if (!socket || mnl_socket_get_fd(socket.get()) > STDERR_FILENO) return socket;
+  const int moved = fcntl(mnl_socket_get_fd(socket.get()), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  return NetlinkSocket(moved < 0 ? nullptr : mnl_socket_fdopen(moved));
+}
+
 NetlinkSocket open_socket() {
-  NetlinkSocket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+  NetlinkSocket socket =
+      away_from_standard_streams(NetlinkSocket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)));
   if (socket) return socket;
   const bool filtered = errno == EAFNOSUPPORT || errno == EPERM || errno == EACCES;
   throw system_error(errno, "open a netlink socket",

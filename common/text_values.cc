@@ -29,12 +29,11 @@ bool is_port(std::string_view text) {
   return parse_number<unsigned>(text, 1, std::numeric_limits<std::uint16_t>::max()).has_value();
 }
 
-// The names of signal(7), without SIG.
-constexpr std::array<std::string_view, 35> kSignals = {
-    "HUP",  "INT",  "QUIT", "ILL",   "TRAP", "ABRT", "IOT",   "BUS",  "FPE",
-    "KILL", "USR1", "SEGV", "USR2",  "PIPE", "ALRM", "TERM",  "CHLD", "CLD",
-    "CONT", "STOP", "TSTP", "TTIN",  "TTOU", "URG",  "XCPU",  "XFSZ", "VTALRM",
-    "PROF", "IO",   "POLL", "WINCH", "PWR",  "SYS",  "RTMIN", "RTMAX"};
+// The names that systemd takes (signal-util.c), without SIG.
+constexpr std::array<std::string_view, 33> kSignals = {
+    "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT", "BUS",   "FPE",  "KILL", "USR1",  "SEGV",
+    "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT",  "STOP", "TSTP", "TTIN",  "TTOU",
+    "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "IO",   "WINCH", "PWR",  "SYS",  "RTMIN", "RTMAX"};
 
 }  // namespace
 

@@ -9,8 +9,8 @@
 
 namespace container_init {
 
-// 1 to 64 of letters, digits, - _ and . in labels, as systemd-machined takes it.
-bool is_machine_name(std::string_view text);
+// 1 to 64 of letters, digits, - _ and . in labels, as the names of machines in machinectl(1).
+bool is_machine_name(std::string_view name);
 
 bool is_absolute_path(std::string_view text);
 
@@ -26,7 +26,7 @@ bool is_capability(std::string_view text);
 // LINK[:INNER], as --network-interface= and --network-macvlan= take it.
 bool is_link_with_inner_name(std::string_view text);
 
-// A name of signal(7) with or without SIG, RTMIN+N, RTMAX-N, or a number.
+// A name of signal(7) with or without SIG, RTMIN+N, RTMAX-N, or a number, as systemd takes it.
 bool is_signal(std::string_view text);
 
 // 1 or 0.

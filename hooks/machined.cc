@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -41,10 +43,17 @@ bool wait_until_forgotten(const std::string& instance) {
   return true;
 }
 
-// machinectl has no verb for it.
-void unregister(const std::string& instance) {
-  run_process({"busctl", "call", "--quiet", "org.freedesktop.machine1", "/org/freedesktop/machine1",
-               "org.freedesktop.machine1.Manager", "UnregisterMachine", "s", instance});
+// Runs the command, which is to make machined forget the machine, and waits until it has. Error
+// where the command failed, and the machine is still known.
+bool forget_by(const std::vector<std::string>& command, const std::string& instance) {
+  const auto done = run_process(command);
+  if (done.status == 0) return wait_until_forgotten(instance);
+  if (!is_registered(instance)) return true;
+  const std::string cause = done.status == kNotInstalled
+                                ? "not found in PATH"
+                                : fmt::format("exit status {}", done.status);
+  throw Error(Exit::system, fmt::format("cannot remove machine {}: {} {}: {}", instance, command[0],
+                                        command[1], cause));
 }
 
 }  // namespace
@@ -56,19 +65,16 @@ bool is_registered(const std::string& instance) {
 void remove_machine(const std::string& instance, const Log& log) {
   if (leader_of(instance) != Leader::dead && is_registered(instance)) {
     log.notice(fmt::format("terminating machine {}, which is still running", instance));
-    const auto terminated = run_process({"machinectl", "terminate", "--", instance});
-    if (terminated.status == kNotInstalled)
-      throw Error(
-          Exit::system,
-          fmt::format("machine {} is registered, and cannot be terminated: machinectl(1) is not "
-                      "in PATH",
-                      instance));
-    if (wait_until_forgotten(instance)) return;
+    if (forget_by({"machinectl", "terminate", "--", instance}, instance)) return;
   }
   if (leader_of(instance) == Leader::dead) {
     log.notice(fmt::format("unregistering machine {}, which has ended", instance));
-    unregister(instance);
-    if (wait_until_forgotten(instance)) return;
+    // machinectl has no verb for it.
+    if (forget_by(
+            {"busctl", "call", "--quiet", "org.freedesktop.machine1", "/org/freedesktop/machine1",
+             "org.freedesktop.machine1.Manager", "UnregisterMachine", "s", instance},
+            instance))
+      return;
   }
   if (is_registered(instance))
     throw Error(Exit::timeout,

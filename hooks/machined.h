@@ -12,7 +12,7 @@ bool is_registered(const std::string& instance);
 
 // Ends the machine and waits until machined has forgotten it. One whose leader is dead is only
 // unregistered: ending it would stop its unit, which may be the one that is starting. Error,
-// Exit::timeout, where machined knows it still after 10 s.
+// Exit::timeout, where machined knows it still after 10 s; Exit::system where it refuses.
 void remove_machine(const std::string& instance, const Log& log);
 
 }  // namespace container_init

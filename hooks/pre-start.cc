@@ -13,7 +13,6 @@
 #include "common/plan.h"
 #include "common/program.h"
 #include "common/rtnetlink.h"
-#include "common/words.h"
 #include "hooks/machined.h"
 #include "hooks/requirements.h"
 
@@ -55,19 +54,17 @@ Plan make_deletion_plan(const LinkNames& names, const Links& links) {
   return plan;
 }
 
-void delete_links(Rtnetlink& rtnetlink, const Plan& plan, const Links& links, const Log& log) {
-  if (plan.empty()) return;
-  apply(rtnetlink, plan, links);
-  for (const Operation& operation : plan)
-    log.notice(fmt::format("deleted link {}, left by an earlier run",
-                           std::get<DeleteLink>(operation).link));
+// Whether there was one.
+bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links, const Log& log) {
+  for (const Operation& deleted : apply(rtnetlink, deletion, links))
+    log.notice(
+        fmt::format("deleted link {}, left by an earlier run", std::get<DeleteLink>(deleted).link));
+  return !deletion.empty();
 }
 
-void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required, Links links,
+void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required,
                        std::chrono::seconds timeout) {
-  const LinkNames names = names_of(required);
-  if (failing(names, links, exists).empty()) return;
-  links = wait_for_links(rtnetlink, names, timeout, exists);
+  const Links links = wait_for_links(rtnetlink, names_of(required), timeout, exists);
   auto missing = missing_lines(required, links, fmt::format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
@@ -82,18 +79,21 @@ int run(const Options& options, const Log& log) {
   all.insert(own.begin(), own.end());
 
   Rtnetlink rtnetlink;
-  const Links links = find_links(rtnetlink, all);
+  Links links = find_links(rtnetlink, all);
   check_veths(own, links);
   check_bridges(required, links);
-  const Plan deletion = make_deletion_plan(own, links);
   if (options.dry_run) {
     if (is_registered(config.instance)) print("machinectl terminate " + config.instance + "\n");
-    print(deletion);
+    print(make_deletion_plan(own, links));
     return 0;
   }
-  if (is_registered(config.instance)) remove_machine(config.instance, log);
-  delete_links(rtnetlink, deletion, links, log);
-  wait_for_required(rtnetlink, required, links, config.device_timeout);
+  if (is_registered(config.instance)) {
+    remove_machine(config.instance, log);
+    links = find_links(rtnetlink, all);  // some went with it
+  }
+  const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
+  if (changed || !failing(names_of(required), links, exists).empty())
+    wait_for_required(rtnetlink, required, config.device_timeout);
   return 0;
 }
 

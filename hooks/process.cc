@@ -1,12 +1,17 @@
 #include "hooks/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
 
 #include "common/descriptor.h"
 #include "common/error.h"
@@ -16,11 +21,21 @@ namespace {
 
 constexpr std::size_t kLongestOutput = 4096;
 
-// To the end, keeping the beginning, so that the writer never blocks.
-std::string read_all(const Descriptor& pipe) {
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr milliseconds kPause{5};
+
+// To the end or the deadline, keeping the beginning, so that the writer never blocks.
+std::string read_all(const Descriptor& pipe, steady_clock::time_point deadline) {
   std::string text;
   std::array<char, 1024> buffer;
+  pollfd readable{pipe.get(), POLLIN, 0};
   for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
+    if (left <= 0) return text;
+    if (poll(&readable, 1, static_cast<int>(left)) <= 0) continue;
     const ssize_t size = read(pipe.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return text;
@@ -28,11 +43,25 @@ std::string read_all(const Descriptor& pipe) {
   }
 }
 
-int wait_for(pid_t process) {
+// Its status as a shell gives it. A process that is not done by the deadline is killed.
+int wait_for(pid_t process, steady_clock::time_point deadline) {
   int status = 0;
-  while (waitpid(process, &status, 0) < 0)
-    if (errno != EINTR) throw system_error(errno, "wait for a process");
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  for (int options = WNOHANG;;) {
+    const pid_t ended = waitpid(process, &status, options);
+    if (ended == process) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (ended < 0 && errno != EINTR) throw system_error(errno, "wait for a process");
+    if (steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(kPause);
+    } else {
+      kill(process, SIGKILL);
+      options = 0;
+    }
+  }
+}
+
+bool means_not_installed(int error) {
+  // A directory of PATH may be closed to us, or none at all.
+  return error == ENOENT || error == EACCES || error == ENOTDIR;
 }
 
 }  // namespace
@@ -52,11 +81,12 @@ ProcessResult run_process(const std::vector<std::string>& arguments) {
   pid_t process = 0;
   const int error = posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) return {kNotInstalled, {}};
+  if (means_not_installed(error)) return {kNotInstalled, {}};
   if (error != 0) throw system_error(error, "start " + arguments.front());
   writer = Descriptor();
-  std::string output = read_all(reader);
-  return {wait_for(process), std::move(output)};
+  const auto deadline = steady_clock::now() + kPatience;
+  std::string output = read_all(reader, deadline);
+  return {wait_for(process, deadline), std::move(output)};
 }
 
 }  // namespace container_init

@@ -14,7 +14,8 @@ struct ProcessResult {
   std::string output;  // the first kilobytes of its standard output
 };
 
-// Found by PATH; standard error is ours. Error, Exit::system, where no process can be made.
+// Found by PATH; standard error is ours. It is killed when it has not ended after 10 s. Error,
+// Exit::system, where no process can be made.
 ProcessResult run_process(const std::vector<std::string>& arguments);
 
 }  // namespace container_init

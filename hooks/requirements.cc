@@ -6,13 +6,6 @@
 #include "common/words.h"
 
 namespace container_init {
-namespace {
-
-std::string kind_text(const Link& link) {
-  return link.kind.empty() ? "a device" : "of kind " + link.kind;
-}
-
-}  // namespace
 
 std::vector<RequiredLink> required_bridges(const Network& network) {
   std::vector<RequiredLink> required;
@@ -51,24 +44,13 @@ std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required
   return lines;
 }
 
-void check_veths(const LinkNames& names, const Links& links) {
-  std::vector<std::string> faults;
-  for (const std::string& name : names) {
-    const auto found = links.find(name);
-    if (found != links.end() && found->second.kind != "veth")
-      faults.push_back(fmt::format("link {} is {}, not a veth, and so not the host's end of a pair",
-                                   name, kind_text(found->second)));
-  }
-  if (!faults.empty()) throw Error(Exit::config, std::move(faults));
-}
-
 void check_bridges(const std::vector<RequiredLink>& required, const Links& links) {
   std::vector<std::string> faults;
   for (const auto& [name, wanted_by, is_bridge] : required) {
     const auto found = links.find(name);
     if (is_bridge && found != links.end() && found->second.kind != "bridge")
       faults.push_back(fmt::format("{}={}: the link is {}, not a bridge", wanted_by, quote(name),
-                                   kind_text(found->second)));
+                                   describe_kind(found->second)));
   }
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }

@@ -28,10 +28,8 @@ LinkNames names_of(const std::vector<RequiredLink>& required);
 std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required,
                                        const Links& links, const std::string& when);
 
-// Both throw Error, Exit::config, where a link is of another kind than it should be; one that is
-// absent passes. Whatever is not a veth was made by someone else, and is neither configured nor
-// deleted.
-void check_veths(const LinkNames& names, const Links& links);
+// Error, Exit::config, where a link that should be a bridge is of another kind. One that is absent
+// passes.
 void check_bridges(const std::vector<RequiredLink>& required, const Links& links);
 
 }  // namespace container_init

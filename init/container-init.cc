@@ -1,14 +1,15 @@
 // container-init: PID 1 of a container until its network is there, then the real init.
 
-#include <algorithm>
+#include <unistd.h>
+
 #include <cerrno>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
-#include "common/link_name.h"
 #include "common/lookup.h"
 #include "common/plan.h"
 #include "common/program.h"
@@ -87,6 +88,7 @@ void configure_network(const Network& network, Plan plan, const Log& log) {
   Links links = find_links(rtnetlink, names_of(plan));
   if (network.pair) resolve_rename(std::get<SetLink>(plan.front()), links);
   require_links(plan, links);
+  check_veths(names_of(plan), links);
   apply(rtnetlink, plan, links);
   if (network.wait_carrier.count() > 0) wait_for_carrier(rtnetlink, network, log);
 }

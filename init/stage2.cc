@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -64,7 +65,11 @@ std::string elf_interpreter(const Descriptor& file) {
   return {};
 }
 
-bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0 || errno != ENOENT; }
+bool means_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+bool exists(const std::string& path) {
+  return access(path.c_str(), F_OK) == 0 || !means_missing(errno);
+}
 
 bool is_executable_file(const std::string& path) {
   struct stat status {};
@@ -83,15 +88,23 @@ std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
   return std::nullopt;
 }
 
+// As it is, unless it would be lost in a message or break it.
+std::string shown(const std::string& path) {
+  const bool plain = !path.empty() && std::all_of(path.begin(), path.end(),
+                                                  [](char c) { return c > ' ' && c <= '~'; });
+  return plain ? path : quote(path);
+}
+
 std::string explain(int error, const std::string& path) {
-  if (error == ENOENT) {
+  if (means_missing(error)) {
     const auto missing = find_culprit(path, exists);
-    return missing && *missing != path ? fmt::format("its interpreter {} does not exist", *missing)
-                                       : "";
+    return missing && *missing != path
+               ? fmt::format("its interpreter {} does not exist", shown(*missing))
+               : "";
   }
   if (error == EACCES) {
     const auto refused = find_culprit(path, is_executable_file);
-    return refused ? fmt::format("{} is not an executable file", *refused) : "";
+    return refused ? fmt::format("{} is not an executable file", shown(*refused)) : "";
   }
   if (error == ENOEXEC) return "neither a program for this machine nor a script with #!";
   return {};
@@ -119,8 +132,8 @@ void exec_stage2(std::span<char*> arguments) {
   const std::string path = arguments.front();
   execve(path.c_str(), arguments.data(), environ);
   const int error = errno;
-  const Error failed = system_error(error, "execute " + path, explain(error, path));
-  throw Error(error == ENOENT ? Exit::not_found : Exit::not_executable, failed.lines());
+  const Error failed = system_error(error, "execute " + shown(path), explain(error, path));
+  throw Error(means_missing(error) ? Exit::not_found : Exit::not_executable, failed.lines());
 }
 
 std::string interpreter_of(const std::string& path) {

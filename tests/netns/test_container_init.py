@@ -123,6 +123,25 @@ def test_eth0_that_is_no_veth(network):
     assert network.container.state() == before
 
 
+@pytest.mark.parametrize("link", ["lo", "br9"])
+def test_never_configures_what_is_no_veth(network, link):
+    network.container.ip("link add br9 type bridge")
+    before = network.container.state()
+    done = network.container_init({"EXTRA_VETHS": f"lan0:{link},LOCAL_ADDRESS=10.2.0.2"})
+    assert done.returncode == 78
+    assert f"link {link} is " in done.stderr and "not a veth" in done.stderr
+    assert network.container.state() == before
+
+
+def test_default_route_of_another_metric(network):
+    network.add_pair("ve-web", "host0")
+    network.add_pair("lan0", "lan0")
+    network.container.ip("link set lan0 up", "route add ::/0 dev lan0 metric 512")
+    for _ in range(2):
+        done = network.container_init(DUAL_STACK)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_host0_beside_eth0(network):
     network.add_pair("ve-web", "host0")
     network.container.ip("link add eth0 type bridge")

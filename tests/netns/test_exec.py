@@ -146,6 +146,17 @@ def test_missing_file(namespace, build):
         NOT_FOUND, "container-init: cannot execute /no/such/init: No such file or directory")
 
 
+def test_path_below_a_file(namespace, build):
+    assert error_of(namespace, build, "/etc/passwd/init") == (
+        NOT_FOUND, "container-init: cannot execute /etc/passwd/init: Not a directory")
+
+
+@pytest.mark.parametrize("path,shown", [("", '""'), ("/no such", '"/no such"'), ("/a\nb", r'"/a\x0ab"')])
+def test_path_that_is_not_plain(namespace, build, path, shown):
+    assert error_of(namespace, build, path) == (
+        NOT_FOUND, f"container-init: cannot execute {shown}: No such file or directory")
+
+
 @pytest.mark.parametrize("line", ["#!/no/such/sh", "#! /no/such/sh -e\nexit\n", "#!\t/no/such/sh"])
 def test_missing_script_interpreter(namespace, build, tmp_path, line):
     path = write(tmp_path / "init", line.encode())

@@ -126,7 +126,7 @@ def test_blackhole_route_is_no_link(network):
     done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2"})
     assert done.returncode == 71
     assert done.stderr == ("post-start: cannot add route 10.1.0.2 dev ve-web: File exists: "
-                           "a route to it exists that names no single link\n")
+                           "10.1.0.2 already has a route of type blackhole\n")
 
 
 def test_bridge_made_anew(network):
@@ -168,9 +168,37 @@ def test_never_configures_what_is_no_veth(network, variables, link):
     before = network.host.state()
     done = network.post_start(variables)
     assert done.returncode == 78
-    assert done.stderr == (f"post-start: link {link} is of kind bridge, not a veth, and so not the "
-                           "host's end of a pair\n")
+    assert done.stderr == (f"post-start: link {link} is of kind bridge, not a veth, and so not an "
+                           "end of a pair\n")
     assert network.host.state() == before
+
+
+@pytest.mark.parametrize("commands,variables", [
+    (["address add fd02::5/64 dev parent nodad"], {"LOCAL_ADDRESS6": "fd02::2/64"}),
+    (["address add fd02::9 peer fd02::2 dev parent nodad"], {"LOCAL_ADDRESS6": "fd02::2"}),
+    (["route add fd02::2 dev parent metric 50"], {"LOCAL_ADDRESS6": "fd02::2"}),
+    (["route add 10.2.0.2 dev parent metric 50"], {"LOCAL_ADDRESS": "10.2.0.2"}),
+], ids=["network", "peer", "ipv6", "ipv4"])
+def test_routes_of_another_metric_are_others(network, commands, variables):
+    """They exist beside ours: the first run adds it, and the second finds it."""
+    network.add_pair("parent", "peer")
+    network.host.ip("link set parent up", *commands)
+    network.add_pair("ve-web", "host0")
+    for _ in range(2):
+        done = network.post_start(variables)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert any(link == "ve-web" for _, _, link in network.host.routes())
+
+
+def test_multipath_route(network):
+    network.add_pair("one", "peer1")
+    network.add_pair("two", "peer2")
+    network.host.ip("link set one up", "link set two up",
+                    "route add 10.1.0.2 nexthop dev one nexthop dev two")
+    network.add_pair("ve-web", "host0")
+    done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2"})
+    assert done.returncode == 71
+    assert "10.1.0.2 already leads over several links" in done.stderr
 
 
 def test_two_containers_in_one_network(network):

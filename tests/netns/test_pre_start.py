@@ -70,8 +70,8 @@ def test_never_deletes_what_is_no_veth(network, kind):
     before = network.host.state()
     done = network.pre_start({**PAIR, "EXTRA_VETHS": "br0"})
     assert done.returncode == 78
-    assert done.stderr == (f"pre-start: link br0 is of kind {kind}, not a veth, and so not the "
-                           "host's end of a pair\n")
+    assert done.stderr == (f"pre-start: link br0 is of kind {kind}, not a veth, and so not an "
+                           "end of a pair\n")
     assert network.host.state() == before
 
 
@@ -113,6 +113,14 @@ def test_waits_for_links(network, build, variables, wanted_by):
     assert started.returncode == 0
 
 
+@pytest.mark.parametrize("variable", ["INTERFACES", "MACVLANS"])
+def test_does_not_count_on_a_link_that_it_deleted(network, variable):
+    network.add_pair("lan0", "lan0")
+    done = network.pre_start({"EXTRA_VETHS": "lan0", variable: "lan0", "DEVICE_TIMEOUT": "0"})
+    assert done.returncode == 75
+    assert f"no link lan0 after 0 s, wanted by {variable}\n" in done.stderr
+
+
 def test_every_missing_link_is_named(network):
     done = network.pre_start({"HOST_BRIDGE": "br0", "MACVLANS": "lan0 lan1", "DEVICE_TIMEOUT": "0"})
     assert done.returncode == 75
@@ -127,6 +135,24 @@ def test_dry_run_deletes_nothing(network):
     assert network.host.state() == before
     network.host.ip("link delete dev ve-web")
     assert network.host.links() == set()
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_streams(network, build, closed):
+    """Nothing that is printed may go to the kernel."""
+    network.add_pair("ve-web", "host0")
+    done = network.host.run(["sh", "-c", f'"$0" {closed}', build / "pre-start"],
+                            {"INSTANCE": "web", **PAIR, **NO_LEAK_CHECK})
+    assert done.returncode == 0
+    assert network.host.links() == set()
+
+
+def test_dry_run_to_closed_output(network, build):
+    network.add_pair("ve-web", "host0")
+    done = network.host.run(["sh", "-c", '"$0" --dry-run >&-', build / "pre-start"],
+                            {"INSTANCE": "web", **PAIR})
+    assert done.returncode == 71
+    assert done.stderr == "pre-start: cannot write to standard output: Bad file descriptor\n"
 
 
 def test_starts_no_process_where_machined_knows_nothing(network, build):

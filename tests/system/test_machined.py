@@ -125,5 +125,5 @@ def test_without_machinectl(host):
     start(host)
     done = host.run("PATH=/nowhere INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start")
     assert done.returncode == 71
-    assert "machine web is registered, and cannot be terminated" in done.stderr
+    assert "cannot remove machine web: machinectl terminate: not found in PATH\n" in done.stderr
     assert host.succeeds("ip link show dev ve-web")

@@ -78,9 +78,8 @@ TEST_CASE("the host's ends have to be veths") {
 
   const Caught caught = caught_from([&] { check_veths({"ve-web", "eth0", "br0"}, links); });
   CHECK(caught.exit == Exit::config);
-  CHECK(caught.lines ==
-        Texts{"link br0 is of kind bridge, not a veth, and so not the host's end of a pair",
-              "link eth0 is a device, not a veth, and so not the host's end of a pair"});
+  CHECK(caught.lines == Texts{"link br0 is of kind bridge, not a veth, and so not an end of a pair",
+                              "link eth0 is a device, not a veth, and so not an end of a pair"});
 }
 
 TEST_CASE("links that are absent are of no wrong kind") {

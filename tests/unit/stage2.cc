@@ -336,7 +336,7 @@ TEST_CASE("stage 2 below what is no directory") {
   const TemporaryDirectory directory;
   const std::string below = directory.write("file", "") + "/init";
   const Caught caught = exec_caught(below);
-  CHECK(caught.exit == Exit::not_executable);
+  CHECK(caught.exit == Exit::not_found);
   CHECK(caught.lines == cannot_execute(below, ENOTDIR));
 }
 
