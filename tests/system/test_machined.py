@@ -58,12 +58,14 @@ def host(tmp_path_factory, debian_root, build):
          f"--bind-ro={build}:/opt/build", *library_binds(build / "pre-start", debian_root), f"--bind={directory / 'web'}:/var/lib/machines/web",
          f"--bind-ro={directory / 'unit'}:/etc/systemd/system/container@.service"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    booted = Host(wait_until(lambda: child_of(system.pid, "systemd")))
-    wait_until(lambda: booted.run("systemctl is-system-running").stdout in ("running\n", "degraded\n"),
-               seconds=60, pause=0.1)
-    yield booted
-    kill_nspawn(system)
-    namespace.close()
+    try:
+        booted = Host(wait_until(lambda: child_of(system.pid, "systemd")))
+        wait_until(lambda: booted.run("systemctl is-system-running").stdout.strip() in
+                   ("running", "degraded"), seconds=60, pause=0.1)
+        yield booted
+    finally:
+        kill_nspawn(system)
+        namespace.close()
 
 
 @pytest.fixture(autouse=True)
