@@ -28,18 +28,11 @@ constexpr std::string_view kUsage =
     "  -h, --help      print this\n"
     "  -V, --version   print the version\n"
     "\n"
-    "Variables, see container.conf(5): INSTANCE, HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS,\n"
-    "LOCAL_ADDRESS6, HOST_BRIDGE, EXTRA_VETHS.\n"
+    "Variables, see container.conf(5): INSTANCE, HOST_ADDRESS, HOST_ADDRESS6,\n"
+    "LOCAL_ADDRESS, LOCAL_ADDRESS6, HOST_BRIDGE, EXTRA_VETHS.\n"
     "\n"
-    "Exit status: 0 done, also where it was done before; 64 usage, 71 system, 75 a link did not\n"
-    "appear in time, 78 configuration.\n";
-
-LinkNames host_links(const Network& network) {
-  LinkNames names;
-  if (network.pair) names.insert(network.pair->host_link);
-  for (const Pair& pair : network.extra_pairs) names.insert(pair.host_link);
-  return names;
-}
+    "Exit status: 0 done, also where it was done before; 64 usage, 71 system, 75 a link\n"
+    "did not appear in time, 78 configuration.\n";
 
 Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds wait) {
   Links links = find_links(rtnetlink, names);

@@ -23,8 +23,8 @@ namespace {
 constexpr std::string_view kUsage =
     "Usage: pre-start [--dry-run]\n"
     "\n"
-    "Checks the configuration of the container INSTANCE, removes what an earlier run left behind\n"
-    "and waits for the links that the container needs.\n"
+    "Checks the configuration of the container INSTANCE, removes what an earlier run\n"
+    "left behind and waits for the links that the container needs.\n"
     "\n"
     "  -n, --dry-run  print the commands that would do the same, and do nothing\n"
     "  -h, --help     print this\n"
@@ -32,18 +32,15 @@ constexpr std::string_view kUsage =
     "\n"
     "Variables: all of container.conf(5).\n"
     "\n"
-    "Exit status: 0 done, or nothing to do; 64 usage, 71 system, 75 waited in vain for a link or\n"
-    "for systemd-machined, 78 configuration.\n";
+    "Exit status: 0 done, or nothing to do; 64 usage, 71 system, 75 waited in vain\n"
+    "for a link or for systemd-machined, 78 configuration.\n";
 
 // An earlier run may have had a bridge where there is none now, and the reverse.
-LinkNames main_pair_links(const Config& config) {
-  if (!config.network.pair) return {};
-  return {host_link_name(config.instance, false), host_link_name(config.instance, true)};
-}
-
-LinkNames extra_pair_links(const Config& config) {
-  LinkNames names;
-  for (const Pair& pair : config.network.extra_pairs) names.insert(pair.host_link);
+LinkNames links_to_delete(const Config& config) {
+  LinkNames names = host_links(config.network);
+  if (config.network.pair)
+    names.merge(
+        LinkNames{host_link_name(config.instance, false), host_link_name(config.instance, true)});
   return names;
 }
 
@@ -73,23 +70,27 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
 int run(const Options& options, const Log& log) {
   const Config config = parse_config(Environment(environ));
   const auto required = required_links(config);
-  LinkNames own = main_pair_links(config);
-  own.merge(extra_pair_links(config));
+  const LinkNames own = links_to_delete(config);
   LinkNames all = names_of(required);
   all.insert(own.begin(), own.end());
 
   Rtnetlink rtnetlink;
-  Links links = find_links(rtnetlink, all);
-  check_veths(own, links);
-  check_bridges(required, links);
+  const auto look = [&] {
+    Links links = find_links(rtnetlink, all);
+    check_veths(own, links);
+    check_bridges(required, links);
+    return links;
+  };
+  Links links = look();
+  const bool registered = is_registered(config.instance);
   if (options.dry_run) {
-    if (is_registered(config.instance)) print("machinectl terminate " + config.instance + "\n");
+    if (registered) print("machinectl terminate " + config.instance + "\n");
     print(make_deletion_plan(own, links));
     return 0;
   }
-  if (is_registered(config.instance)) {
+  if (registered) {
     remove_machine(config.instance, log);
-    links = find_links(rtnetlink, all);  // some went with it
+    links = look();  // some went with it
   }
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, exists).empty())

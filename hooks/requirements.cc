@@ -7,6 +7,13 @@
 
 namespace container_init {
 
+LinkNames host_links(const Network& network) {
+  LinkNames names;
+  if (network.pair) names.insert(network.pair->host_link);
+  for (const Pair& pair : network.extra_pairs) names.insert(pair.host_link);
+  return names;
+}
+
 std::vector<RequiredLink> required_bridges(const Network& network) {
   std::vector<RequiredLink> required;
   if (network.pair && !network.pair->bridge.empty())

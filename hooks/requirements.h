@@ -16,6 +16,9 @@ struct RequiredLink {
   bool is_bridge = false;
 };
 
+// The host's ends of all pairs.
+LinkNames host_links(const Network& network);
+
 // The bridges of all pairs.
 std::vector<RequiredLink> required_bridges(const Network& network);
 

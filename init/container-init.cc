@@ -24,7 +24,8 @@ constexpr std::string_view kUsage =
     "Usage: container-init [--] STAGE2 [ARG...]\n"
     "       container-init --dry-run [--] [STAGE2 [ARG...]]\n"
     "\n"
-    "Configures the network inside a container from its environment, then executes STAGE2.\n"
+    "Configures the network inside a container from its environment, then executes\n"
+    "STAGE2.\n"
     "\n"
     "  -n, --dry-run  print the ip(8) commands that would do the same, and do nothing\n"
     "  -h, --help     print this\n"
@@ -34,9 +35,9 @@ constexpr std::string_view kUsage =
     "LOCAL_ADDRESS6, LOCAL_GATEWAY, LOCAL_GATEWAY6, LOCAL_MAC_ADDRESS, HOST_BRIDGE,\n"
     "EXTRA_VETHS, WAIT_CARRIER.\n"
     "\n"
-    "Exit status: that of STAGE2; 0 when stopped before it; 64 usage, 71 system, 78 "
-    "configuration,\n"
-    "126 STAGE2 cannot be executed, 127 STAGE2 or its interpreter does not exist.\n";
+    "Exit status: that of STAGE2; 0 when stopped before it; 64 usage, 71 system,\n"
+    "78 configuration, 126 STAGE2 cannot be executed, 127 STAGE2 or its interpreter\n"
+    "does not exist.\n";
 
 Error missing_link(const std::string& name) {
   return system_error(ENODEV, "find link " + name,

@@ -112,10 +112,10 @@ std::string explain(int error, const std::string& path) {
 
 }  // namespace
 
-void block_stop_signal() {
+// sigprocmask(2) fails only for arguments that these are not.
+void block_stop_signal() noexcept {
   const sigset_t stop = stop_signal_set();
-  if (sigprocmask(SIG_BLOCK, &stop, nullptr) != 0)
-    throw system_error(errno, "block the stop signal");
+  sigprocmask(SIG_BLOCK, &stop, nullptr);
 }
 
 Descriptor open_stop_signal() {

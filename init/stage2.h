@@ -15,7 +15,7 @@ inline constexpr int kStopSignal = 34 + 3;
 
 // From here on a stop is not lost: the kernel drops a signal that the first process of a PID
 // namespace neither handles nor blocks, but keeps one that is blocked, also across execve(2).
-void block_stop_signal();
+void block_stop_signal() noexcept;
 
 bool is_stop_signal_pending();
 

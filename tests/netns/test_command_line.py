@@ -28,7 +28,7 @@ def test_help(build, program, option):
     done = run(build / program, option)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(f"Usage: {program} ".encode())
-    assert max(len(line) for line in done.stdout.splitlines()) <= 100
+    assert max(len(line) for line in done.stdout.splitlines()) <= 85
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
