@@ -113,7 +113,8 @@ Parsed<MacAddress> parse_mac_address(std::string_view text) {
   const char* next = text.begin();
   for (std::size_t i = 0; i < address.size(); ++i) {
     if (i > 0 && (next == text.end() || *next++ != ':')) return Reason{"not six octets"};
-    const auto [end, error] = std::from_chars(next, std::min(next + 2, text.end()), address[i], 16);
+    const auto [end, error] = std::from_chars(
+        next, next + std::min<std::ptrdiff_t>(2, text.end() - next), address[i], 16);
     if (error != std::errc{}) return Reason{"not six octets in hexadecimal"};
     next = end;
   }

@@ -44,20 +44,31 @@ Answer read_answer(const nlmsghdr& header) {
   return {-error.error, extended_text(header, error), {}};
 }
 
+// libmnl compares lengths as int, and reads attributes up to the next multiple of four bytes.
+bool is_whole(const nlmsghdr* header, int left) {
+  return mnl_nlmsg_ok(header, left) &&
+         MNL_ALIGN(std::size_t{header->nlmsg_len}) <= static_cast<std::size_t>(left);
+}
+
 }  // namespace
 
 Answers::Answers(std::uint32_t first_sequence, std::size_t count)
     : first_sequence_(first_sequence), answers_(count) {}
 
 void Answers::take(std::span<const std::byte> datagram) {
+  for_each_message(datagram, [this](const nlmsghdr& header) {
+    const std::uint32_t position = header.nlmsg_seq - first_sequence_;
+    if (position >= answers_.size()) return;
+    answers_[position] = read_answer(header);
+    if (position + 1 == answers_.size()) complete_ = true;
+  });
+}
+
+void for_each_message(std::span<const std::byte> datagram,
+                      const std::function<void(const nlmsghdr&)>& take) {
   int left = static_cast<int>(datagram.size());
   const auto* header = reinterpret_cast<const nlmsghdr*>(datagram.data());
-  for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
-    const std::uint32_t position = header->nlmsg_seq - first_sequence_;
-    if (position >= answers_.size()) continue;
-    answers_[position] = read_answer(*header);
-    if (position + 1 == answers_.size()) complete_ = true;
-  }
+  for (; is_whole(header, left); header = mnl_nlmsg_next(header, &left)) take(*header);
   if (left > 0) throw malformed();
 }
 

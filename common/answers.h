@@ -1,8 +1,11 @@
 // The kernel's answers to one batch of requests, put back in the order of the requests.
 #pragma once
 
+#include <linux/netlink.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -36,5 +39,9 @@ class Answers {
   std::vector<Answer> answers_;
   bool complete_ = false;
 };
+
+// Calls `take` with each message of a datagram. Error where one is cut short.
+void for_each_message(std::span<const std::byte> datagram,
+                      const std::function<void(const nlmsghdr&)>& take);
 
 }  // namespace container_init

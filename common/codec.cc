@@ -107,12 +107,14 @@ std::string_view refusal_of(std::uint8_t type) {
   }
 }
 
-// The header after nlmsghdr, where the message is whole and of this type.
+// The header after nlmsghdr, where the message is whole and of this type. libmnl reads attributes
+// up to the next multiple of four bytes.
 template <typename Header>
 const Header* header_of(std::span<const std::byte> message, std::uint16_t type) {
   const auto* header = reinterpret_cast<const nlmsghdr*>(message.data());
-  if (message.size() < sizeof(nlmsghdr) || header->nlmsg_len > message.size() ||
-      header->nlmsg_type != type || header->nlmsg_len < mnl_nlmsg_size(sizeof(Header)))
+  if (message.size() < sizeof(nlmsghdr) ||
+      MNL_ALIGN(std::size_t{header->nlmsg_len}) > message.size() || header->nlmsg_type != type ||
+      header->nlmsg_len < mnl_nlmsg_size(sizeof(Header)))
     return nullptr;
   return static_cast<const Header*>(mnl_nlmsg_get_payload(header));
 }
@@ -242,8 +244,9 @@ std::optional<Route> decode_route(std::span<const std::byte> message) {
   const Attributes<RTA_TABLE + 1> attributes(message, sizeof(rtmsg));
   const std::uint32_t table = attributes.number(RTA_TABLE);
   Route route;
-  route.destination = {attributes.address(RTA_DST, *family).value_or(Address{*family, {}}),
-                       header->rtm_dst_len};
+  const auto destination = attributes.address(RTA_DST, *family);
+  if (!destination && header->rtm_dst_len != 0) return std::nullopt;
+  route.destination = {destination.value_or(Address{*family, {}}), header->rtm_dst_len};
   route.gateway = attributes.address(RTA_GATEWAY, *family);
   route.link_index = static_cast<int>(attributes.number(RTA_OIF));
   // A look-up calls the local table main where the kernel has merged both: the type tells.

@@ -141,8 +141,10 @@ std::optional<Pair> read_extra_pair(std::string_view word, Faults& faults) {
 void check_link_names(const Network& network, Faults& faults) {
   std::set<std::string_view> outer;
   std::set<std::string_view> inner;
+  const std::string short_name =
+      network.pair ? short_link_name(network.pair->host_link) : std::string{};
   if (network.pair) {
-    outer = {network.pair->host_link};
+    outer = {network.pair->host_link, short_name};
     inner = {kNspawnLink, kContainerLink};
   }
   constexpr std::string_view kTwice =

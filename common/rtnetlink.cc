@@ -81,16 +81,12 @@ void Rtnetlink::dump(Message message, const std::function<void(std::span<const s
   const std::uint32_t sequence = next_sequence_++;
   message.set_sequence(sequence);
   send(message.bytes());
-  for (;;) {
-    const auto datagram = receive();
-    int left = static_cast<int>(datagram.size());
-    const auto* header = reinterpret_cast<const nlmsghdr*>(datagram.data());
-    for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
-      if (header->nlmsg_seq != sequence) continue;
-      if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) return;
-      take({reinterpret_cast<const std::byte*>(header), header->nlmsg_len});
-    }
-  }
+  for (bool done = false; !done;)
+    for_each_message(receive(), [&](const nlmsghdr& header) {
+      if (header.nlmsg_seq != sequence || done) return;
+      done = header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR;
+      if (!done) take({reinterpret_cast<const std::byte*>(&header), header.nlmsg_len});
+    });
 }
 
 void Rtnetlink::send(std::span<const std::byte> bytes) {

@@ -53,7 +53,7 @@ class QuotedText {
 
   bool take_single_quoted() {
     const auto close = text_.find('\'', next_ + 1);
-    if (close == std::string_view::npos) return fail("the single quote", next_);
+    if (close == std::string_view::npos) return fail("the single quote", next_, "is not closed");
     word() += text_.substr(next_ + 1, close - next_ - 1);
     next_ = close + 1;
     return true;
@@ -73,21 +73,21 @@ class QuotedText {
         word() += text_[next_++];
       }
     }
-    if (next_ == text_.size()) return fail("the double quote", open);
+    if (next_ == text_.size()) return fail("the double quote", open, "is not closed");
     ++next_;
     return true;
   }
 
   // A backslash and a newline together are nothing: the line goes on.
   bool take_escaped() {
-    if (next_ + 1 == text_.size()) return fail("the backslash", next_);
+    if (next_ + 1 == text_.size()) return fail("the backslash", next_, "escapes nothing");
     if (text_[next_ + 1] != '\n') word() += text_[next_ + 1];
     next_ += 2;
     return true;
   }
 
-  bool fail(std::string_view what, std::size_t position) {
-    error_ = fmt::format("{} at character {} is not closed", what, position + 1);
+  bool fail(std::string_view what, std::size_t position, std::string_view fault) {
+    error_ = fmt::format("{} at character {} {}", what, position + 1, fault);
     return false;
   }
 

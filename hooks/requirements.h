@@ -12,7 +12,7 @@ namespace container_init {
 
 struct RequiredLink {
   std::string name;
-  std::string wanted_by;  // "HOST_BRIDGE", "EXTRA_VETHS lan0: HOST_BRIDGE", "INTERFACES", ...
+  std::string wanted_by;  // "HOST_BRIDGE", "EXTRA_VETHS: lan0: HOST_BRIDGE", "INTERFACES", ...
   bool is_bridge = false;
 };
 

@@ -152,6 +152,7 @@ constexpr auto kMacAddresses = std::to_array<Row>({
     {{}, "2:0:0:0:0:a", "02:00:00:00:00:0a"},
     {{}, "00:00:00:00:00:01", "00:00:00:00:00:01"},
 
+    {{}, {}, "not six octets in hexadecimal"},
     {{}, "", "not six octets in hexadecimal"},
     {{}, ":", "not six octets in hexadecimal"},
     {{}, "02", "not six octets"},

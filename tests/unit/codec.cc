@@ -188,13 +188,15 @@ Bytes with(Bytes message, std::size_t offset, std::size_t value) {
   return message;
 }
 
-// "DESTINATION [via GATEWAY] link INDEX [main]", or "none".
+// "[REFUSAL] DESTINATION [via GATEWAY] link INDEX [main] [other metric]", or "none".
 std::string route_text(const Bytes& message) {
   const auto route = decode_route(message);
   if (!route) return "none";
-  return to_string(route->destination) +
+  const std::string refusal(route->refusal);
+  return (refusal.empty() ? "" : refusal + ' ') + to_string(route->destination) +
          (route->gateway ? " via " + to_string(*route->gateway) : "") +
-         fmt::format(" link {}", route->link_index) + (route->in_main_table ? " main" : "");
+         fmt::format(" link {}", route->link_index) + (route->in_main_table ? " main" : "") +
+         (route->has_our_metric ? "" : " other metric");
 }
 
 // "INDEX NAME KIND [carrier]", or "none".
@@ -397,7 +399,7 @@ TEST_CASE("what was encoded is decoded to the same") {
         "10.0.1.0/24 link 258 main");
   CHECK(route_text(
             copy(encode(AddRoute{"eth0", Prefix{Address{Family::ipv6, {}}, 0}, address("fd00::1")},
-                        links()))) == "::/0 via fd00::1 link 258 main");
+                        links()))) == "::/0 via fd00::1 link 258 main other metric");
   CHECK(link_text(copy(encode(SetLink{"host0", "eth0", {}, {}}, links()))) == "258 eth0 -");
 }
 
@@ -418,12 +420,31 @@ TEST_CASE("the attribute tells the table of a route, else its header, and the ty
   constexpr std::size_t kType = 23;
   CHECK(route_text(with(from_hex(kHostRouteReply), kType, RTN_BROADCAST)) ==
         "10.0.0.2/32 link 258");
-  CHECK(route_text(with(from_hex(kHostRouteReply), kType, RTN_BLACKHOLE)) ==
-        "10.0.0.2/32 link 258 main");
   constexpr std::size_t kTableAttribute = 30;
   const Bytes without = with(from_hex(kHostRouteReply), kTableAttribute, RTA_PRIORITY);
-  CHECK(route_text(without) == "10.0.0.2/32 link 258 main");
-  CHECK(route_text(with(without, kTable, RT_TABLE_LOCAL)) == "10.0.0.2/32 link 258");
+  CHECK(route_text(without) == "10.0.0.2/32 link 258 main other metric");
+  CHECK(route_text(with(without, kTable, RT_TABLE_LOCAL)) == "10.0.0.2/32 link 258 other metric");
+}
+
+TEST_CASE("a route that leads nowhere is named as ip(8) names it") {
+  constexpr std::size_t kType = 23;
+  constexpr auto kRefusals =
+      std::to_array<std::pair<std::size_t, std::string_view>>({{RTN_BLACKHOLE, "blackhole"},
+                                                               {RTN_UNREACHABLE, "unreachable"},
+                                                               {RTN_PROHIBIT, "prohibit"},
+                                                               {RTN_THROW, "throw"}});
+  for (const auto& [type, name] : kRefusals)
+    CHECK(route_text(with(from_hex(kHostRouteReply), kType, type)) ==
+          std::string(name) + " 10.0.0.2/32 link 258 main");
+}
+
+TEST_CASE("a metric is ours where it is the one that the kernel gives by itself") {
+  constexpr std::size_t kMetric = 60;  // of 1024 in kIpv6RouteReply
+  CHECK(route_text(with(from_hex(kIpv6RouteReply), kMetric, 1)) ==
+        "fd01::/64 link 258 main other metric");
+  constexpr std::size_t kSourceAttribute = 46;  // RTA_PREFSRC in kNetworkRouteReply
+  CHECK(route_text(with(from_hex(kNetworkRouteReply), kSourceAttribute, RTA_PRIORITY)) ==
+        "10.0.0.0/24 link 258 main other metric");
 }
 
 TEST_CASE("a message of another type is not decoded") {
@@ -457,11 +478,11 @@ TEST_CASE("a message is not read behind the length that it gives itself") {
                                                                      : 28;
     for (std::size_t size = 0; size < headers; ++size)
       CHECK_FALSE(is_decoded(with(whole, 0, size)));
-    // Messages are padded to four bytes.
-    for (std::size_t size = headers; size <= whole.size(); size += 4) {
+    for (std::size_t size = headers; size <= whole.size(); ++size) {
       const Bytes cut{whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)};
       CHECK_FALSE(is_decoded(with(cut, 0, size + 1)));
-      is_decoded(with(cut, 0, size));
+      // Messages are padded to four bytes.
+      if (is_decoded(with(cut, 0, size))) CHECK(size % 4 == 0);
     }
   }
   CHECK(link_text(with(from_hex(kLinkReply), 0, 32)) == "258 - - carrier");

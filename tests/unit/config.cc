@@ -239,7 +239,7 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
     {"EXTRA_NSPAWN_FLAGS=\"",
      R"(EXTRA_NSPAWN_FLAGS="\"": the double quote at character 1 is not closed)", kQuoted},
     {"EXTRA_NSPAWN_FLAGS=a\\",
-     R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 is not closed)", kQuoted},
+     R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 escapes nothing)", kQuoted},
 });
 
 constexpr auto kExcluded = std::to_array<std::string_view>({

@@ -25,6 +25,29 @@ TEST_CASE("a link name is what the kernel and systemd accept") {
   CHECK_FALSE(is_link_name(std::string(1 << 20, 'x')));
 }
 
+TEST_CASE("a link name that is refused has a reason") {
+  const std::vector<std::pair<std::string_view, std::string_view>> rows{
+      {"", "empty"},
+      {"sixteen-letters0", "longer than 15 characters"},
+      {"1234567890123456", "longer than 15 characters"},
+      {"a/b", "a character that is not allowed"},
+      {"\xff", "a character that is not allowed"},
+      {"0", "a number"},
+      {"123456789012345", "a number"},
+      {".", "a name with a meaning of its own"},
+      {"..", "a name with a meaning of its own"},
+      {"all", "a name with a meaning of its own"},
+      {"default", "a name with a meaning of its own"},
+  };
+  for (const auto& [name, reason] : rows) {
+    const auto parsed = parse_link_name(name);
+    CAPTURE(quote(name));
+    REQUIRE_FALSE(value_of(parsed));
+    CHECK(std::get<Reason>(parsed).text == reason);
+  }
+  CHECK(*value_of(parse_link_name("ve-web")) == "ve-web");
+}
+
 TEST_CASE("the host's end is called after the container") {
   CHECK(host_link_name("web", false) == "ve-web");
   CHECK(host_link_name("web", true) == "vb-web");

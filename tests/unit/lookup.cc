@@ -39,6 +39,25 @@ TEST_CASE("the links that fail a test are named") {
   CHECK(failing({"ve-web"}, {}, exists) == LinkNames{"ve-web"});
 }
 
+TEST_CASE("the ends of pairs have to be veths, where they are there") {
+  const Links links{{"br0", {7, "br0", "bridge", true}},
+                    {"eth0", {8, "eth0", "", true}},
+                    {"ve-web", {9, "ve-web", "veth", true}}};
+  CHECK(caught_from([&] { check_veths({"ve-web", "ve-db"}, links); }).exit == Exit::ok);
+  CHECK(caught_from([&] { check_veths({}, links); }).exit == Exit::ok);
+
+  const Caught caught = caught_from([&] { check_veths({"ve-web", "eth0", "br0"}, links); });
+  CHECK(caught.exit == Exit::config);
+  CHECK(caught.lines == std::vector<std::string>{
+                            "link br0 is of kind bridge, not a veth, and so not an end of a pair",
+                            "link eth0 is a device, not a veth, and so not an end of a pair"});
+}
+
+TEST_CASE("the kind of a link in words") {
+  CHECK(describe_kind({7, "br0", "bridge", true}) == "of kind bridge");
+  CHECK(describe_kind({8, "eth0", "", true}) == "a device");
+}
+
 TEST_CASE("names are joined in their order") {
   CHECK(join({}).empty());
   CHECK(join({"ve-web"}) == "ve-web");

@@ -34,6 +34,13 @@ Caught check_kind(const std::string& kind) {
 
 }  // namespace
 
+TEST_CASE("every pair has an end on the host") {
+  CHECK(host_links(config_of({}).network).empty());
+  CHECK(host_links(config_of({"LOCAL_ADDRESS=10.0.0.2", "EXTRA_VETHS=lan0:a lan1"}).network) ==
+        LinkNames{"lan0", "lan1", "ve-web"});
+  CHECK(host_links(config_of({"HOST_BRIDGE=br0"}).network) == LinkNames{"vb-web"});
+}
+
 TEST_CASE("the bridges of all pairs are required") {
   const Config config = config_of(
       {"HOST_BRIDGE=br0", "EXTRA_VETHS=lan0:a,HOST_BRIDGE=br1 lan1 lan2,HOST_BRIDGE=br0"});
@@ -70,22 +77,9 @@ TEST_CASE("a bridge that is there has to be one") {
   CHECK(device.lines.front() == R"(HOST_BRIDGE="br0": the link is a device, not a bridge)");
 }
 
-TEST_CASE("the host's ends have to be veths") {
-  const Links links{{"br0", {7, "br0", "bridge", true}},
-                    {"eth0", {8, "eth0", "", true}},
-                    {"ve-web", {9, "ve-web", "veth", true}}};
-  CHECK(caught_from([&] { check_veths({"ve-web"}, links); }).exit == Exit::ok);
-
-  const Caught caught = caught_from([&] { check_veths({"ve-web", "eth0", "br0"}, links); });
-  CHECK(caught.exit == Exit::config);
-  CHECK(caught.lines == Texts{"link br0 is of kind bridge, not a veth, and so not an end of a pair",
-                              "link eth0 is a device, not a veth, and so not an end of a pair"});
-}
-
-TEST_CASE("links that are absent are of no wrong kind") {
+TEST_CASE("a bridge that is absent is of no wrong kind") {
   const auto required = required_links(config_of({"HOST_BRIDGE=br0"}));
   CHECK(caught_from([&] { check_bridges(required, {}); }).exit == Exit::ok);
-  CHECK(caught_from([] { check_veths({"ve-web"}, {}); }).exit == Exit::ok);
 }
 
 TEST_CASE("links that are absent are named, each with what wants it") {

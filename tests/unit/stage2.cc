@@ -293,6 +293,17 @@ TEST_CASE("stage 2 whose interpreter does not exist") {
         cannot_execute(outer, ENOENT, "its interpreter /no/such/shell does not exist"));
 }
 
+TEST_CASE("a path that would be lost in a message, or break it, is quoted there") {
+  const TemporaryDirectory directory;
+  const std::string script = directory.write("script", "#!/bin/sh\r\n");
+  CHECK(exec_caught(script).lines ==
+        cannot_execute(script, ENOENT, R"(its interpreter "/bin/sh\x0d" does not exist)"));
+
+  const std::string blank = directory.path("a b");
+  CHECK(exec_caught(blank).lines == cannot_execute('"' + blank + '"', ENOENT));
+  CHECK(exec_caught("").lines == cannot_execute(R"("")", ENOENT));
+}
+
 TEST_CASE("stage 2 whose dynamic linker does not exist") {
   Elf<ElfW(Ehdr), ElfW(Phdr)> elf;
   elf.path = "/no/such/loader"s + '\0';

@@ -46,9 +46,11 @@ std::vector<Form> forms() {
         "a:sixteen-letters0"}},
       {"signal",
        is_signal,
-       {"SIGTERM", "TERM", "SIGRTMIN", "SIGRTMIN+0", "RTMIN+30", "SIGRTMAX", "RTMAX-30", "1", "64"},
-       {"", "SIG", "sigterm", "SIGSIGTERM", "SIGFOO", "SIG15", "0", "65", "-1", "+1", "RTMIN+31",
-        "RTMAX-31", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMIN+-1", "RTMIN+x", "TERM+1", "SIGTERM "}},
+       {"SIGTERM", "TERM", "SIGRTMIN", "SIGRTMIN+0", "RTMIN+30", "SIGRTMAX", "RTMAX-30",
+        "SIGSTKFLT", "1", "64"},
+       {"",        "SIG",    "sigterm",  "SIGSIGTERM", "SIGFOO", "SIGIOT",   "CLD",      "SIGPOLL",
+        "SIG15",   "0",      "65",       "-1",         "+1",     "RTMIN+31", "RTMAX-31", "RTMIN-1",
+        "RTMAX+1", "RTMIN+", "RTMIN+-1", "RTMIN+x",    "TERM+1", "SIGTERM "}},
   };
 }
 

@@ -112,8 +112,8 @@ TEST_CASE("what is not closed is named with its place") {
       {R"(ab"c'd')", "the double quote at character 3 is not closed"},
       {R"("a\")", "the double quote at character 1 is not closed"},
       {R"("a\)", "the double quote at character 1 is not closed"},
-      {R"(\)", "the backslash at character 1 is not closed"},
-      {R"(a b\)", "the backslash at character 4 is not closed"},
+      {R"(\)", "the backslash at character 1 escapes nothing"},
+      {R"(a b\)", "the backslash at character 4 escapes nothing"},
       {"\xff 'a", "the single quote at character 3 is not closed"},
   };
   for (const auto& [text, reason] : rows) {
