@@ -73,12 +73,13 @@ help:
 	@echo 'make             build the programs into build/'
 	@echo 'make demo        run a container in a network of its own and ping it (root)'
 	@echo 'make check       run the tests'
+	@echo 'make bench       compare with scripts that do the same; RUNS=51'
 	@echo 'make lint        check format, style, scripts and manual pages'
 	@echo 'make install     install programs and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
-	@echo 'demo, check and lint install what they miss, as root on Debian and Ubuntu.'
+	@echo 'demo, check, bench and lint install what they miss, as root on Debian and Ubuntu.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR'
 
@@ -129,12 +130,29 @@ check:
 	@tests/prerequisites --install build check
 	@$(MAKE) --no-print-directory run-check
 
+bench:
+	@tests/prerequisites --install build bench
+	@$(MAKE) --no-print-directory run-bench
+
 lint:
 	@tests/prerequisites --install build check lint
 	@$(MAKE) --no-print-directory run-lint
 
 run-demo: $(BINARIES) $(BUILD)/tests/stage2
 	@tests/demo $(BUILD)
+
+# What the programs are measured with and against: C, static like them.
+BENCH_TOOLS = floor stopwatch true
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -O2 -Wall -Wextra -static-pie -fPIE -s -o $@ $<
+
+RUNS = 51
+
+run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%)
+	@tests/bench/bench $(BUILD) $(RUNS)
 
 run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
 	@tests/run $(BUILD)
@@ -162,9 +180,9 @@ run-lint:
 
 # The macros of Catch2 are not for clang-tidy.
 TIDIED  = $(filter-out tests/unit/%,$(filter %.cc,$(LINTED)))
-LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc)
+LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/bench/*.c)
 SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequisites tests/demo \
-          tests/run .ci/run
+          tests/run tests/bench/*.bash .ci/run
 
 # Installation
 
@@ -186,7 +204,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check lint run-demo run-check run-lint install uninstall dist clean always
+.PHONY: all help demo check bench lint run-demo run-check run-bench run-lint install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)

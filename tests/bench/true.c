@@ -1,0 +1,2 @@
+/* The smallest stage 2. */
+int main(void) { return 0; }
