@@ -130,16 +130,16 @@ std::optional<std::string> failure(const Operation& operation, const Answer& ans
 
 }  // namespace
 
-Plan apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
+std::vector<bool> apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
   std::vector<Message> messages;
   for (const Operation& operation : plan) messages.push_back(encode(operation, links));
   const auto answers = rtnetlink.request(messages);
   Existing existing(rtnetlink, links);
-  Plan carried_out;
+  std::vector<bool> carried_out;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     if (const auto why = failure(plan[i], answers[i], existing))
       throw system_error(answers[i].error, describe(plan[i]), *why);
-    if (answers[i].error == 0) carried_out.push_back(plan[i]);
+    carried_out.push_back(answers[i].error == 0);
   }
   return carried_out;
 }

@@ -1,6 +1,8 @@
 // Carries a plan out.
 #pragma once
 
+#include <vector>
+
 #include "common/link.h"
 #include "common/plan.h"
 #include "common/rtnetlink.h"
@@ -12,7 +14,7 @@ namespace container_init {
 // another reason, with the kernel's words and a hint; a route that leads elsewhere is named with
 // its link, and never replaced. The kernel carries out the operations after a failed one too.
 //
-// Gives back what was carried out, without what was so already.
-Plan apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links);
+// Gives back for each operation whether it was carried out; false for what was so already.
+std::vector<bool> apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links);
 
 }  // namespace container_init

@@ -4,10 +4,11 @@
 
 namespace container_init {
 
-Error system_error(int error_number, const std::string& action, const std::string& hint) {
+Error system_error(int error_number, const std::string& action, const std::string& hint,
+                   Exit exit) {
   std::string line = "cannot " + action + ": " + std::strerror(error_number);
   if (!hint.empty()) line += ": " + hint;
-  return {Exit::system, std::move(line)};
+  return {exit, std::move(line)};
 }
 
 }  // namespace container_init

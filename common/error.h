@@ -36,7 +36,8 @@ class Error : public std::exception {
   std::vector<std::string> lines_;
 };
 
-// "cannot ACTION: CAUSE" with errno in the system's words.
-Error system_error(int error_number, const std::string& action, const std::string& hint = {});
+// "cannot ACTION: CAUSE" with errno in the system's words, and ": HINT" where there is one.
+Error system_error(int error_number, const std::string& action, const std::string& hint = {},
+                   Exit exit = Exit::system);
 
 }  // namespace container_init

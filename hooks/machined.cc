@@ -63,11 +63,13 @@ bool is_registered(const std::string& instance) {
 }
 
 void remove_machine(const std::string& instance, const Log& log) {
-  if (leader_of(instance) != Leader::dead && is_registered(instance)) {
+  Leader leader = leader_of(instance);
+  if (leader != Leader::dead && is_registered(instance)) {
     log.notice(fmt::format("terminating machine {}, which is still running", instance));
     if (forget_by({"machinectl", "terminate", "--", instance}, instance)) return;
+    leader = leader_of(instance);
   }
-  if (leader_of(instance) == Leader::dead) {
+  if (leader == Leader::dead) {
     log.notice(fmt::format("unregistering machine {}, which has ended", instance));
     // machinectl has no verb for it.
     if (forget_by(

@@ -53,9 +53,11 @@ Plan make_deletion_plan(const LinkNames& names, const Links& links) {
 
 // Whether there was one.
 bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links, const Log& log) {
-  for (const Operation& deleted : apply(rtnetlink, deletion, links))
-    log.notice(
-        fmt::format("deleted link {}, left by an earlier run", std::get<DeleteLink>(deleted).link));
+  const auto deleted = apply(rtnetlink, deletion, links);
+  for (std::size_t i = 0; i < deletion.size(); ++i)
+    if (deleted[i])
+      log.notice(fmt::format("deleted link {}, left by an earlier run",
+                             std::get<DeleteLink>(deletion[i]).link));
   return !deletion.empty();
 }
 

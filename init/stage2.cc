@@ -132,8 +132,8 @@ void exec_stage2(std::span<char*> arguments) {
   const std::string path = arguments.front();
   execve(path.c_str(), arguments.data(), environ);
   const int error = errno;
-  const Error failed = system_error(error, "execute " + shown(path), explain(error, path));
-  throw Error(means_missing(error) ? Exit::not_found : Exit::not_executable, failed.lines());
+  throw system_error(error, "execute " + shown(path), explain(error, path),
+                     means_missing(error) ? Exit::not_found : Exit::not_executable);
 }
 
 std::string interpreter_of(const std::string& path) {

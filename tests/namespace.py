@@ -1,8 +1,10 @@
 """Network namespaces of a test's own, and what the kernel holds in them as iproute2 reads it."""
 
+import contextlib
 import json
 import os
 import subprocess
+import time
 
 # Without root a user namespace gives the capabilities.
 _UNSHARE = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
@@ -69,3 +71,18 @@ class Namespace:
         links = [(link["ifname"], link.get("master"), link["address"], "UP" in link["flags"])
                  for link in self.ip_json("link")]
         return links, [self.addresses(name) for name, *_ in links], self.routes()
+
+    @contextlib.contextmanager
+    def unchanged(self):
+        """What is done within must leave the namespace as it was."""
+        before = self.state()
+        yield
+        assert self.state() == before
+
+    def start_waiting(self, arguments, variables, **options):
+        """Starts a command that must still wait for something after a moment."""
+        started = subprocess.Popen(self.enter + [str(a) for a in arguments], text=True,
+                                   env={"PATH": os.environ["PATH"], **variables}, **options)
+        time.sleep(0.3)
+        assert started.poll() is None
+        return started

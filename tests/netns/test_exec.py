@@ -85,12 +85,9 @@ def test_signals(namespace, build, blocked, ignored):
 def test_stop_before_stage2(network, build):
     """As the first process of a PID namespace: a stop while it waits for carrier ends it, with 0."""
     network.add_pair("ve-web", "host0")
-    started = subprocess.Popen(
-        network.container.enter + ["unshare", "--pid", "--fork", build / "container-init",
-                                   "/bin/echo", "stage 2"],
-        env={"LOCAL_ADDRESS": "10.1.0.2", "WAIT_CARRIER": "60"}, stdout=subprocess.PIPE, text=True)
-    with pytest.raises(subprocess.TimeoutExpired):
-        started.wait(0.3)
+    started = network.container.start_waiting(
+        ["unshare", "--pid", "--fork", build / "container-init", "/bin/echo", "stage 2"],
+        {"LOCAL_ADDRESS": "10.1.0.2", "WAIT_CARRIER": "60"}, stdout=subprocess.PIPE)
     subprocess.run(["pkill", f"-{STOP_SIGNAL}", "-P", str(started.pid)], check=True)
     assert started.communicate(timeout=10)[0] == ""
     assert started.returncode == 0

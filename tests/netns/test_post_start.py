@@ -151,11 +151,10 @@ def test_bridge_that_is_none(network, kind, text):
         network.host.ip("link add link parent br0 type macvlan")
     else:
         network.host.ip("link set parent name br0")
-    before = network.host.state()
-    done = network.post_start({"HOST_BRIDGE": "br0"})
+    with network.host.unchanged():
+        done = network.post_start({"HOST_BRIDGE": "br0"})
     assert done.returncode == 78
     assert done.stderr == f'post-start: HOST_BRIDGE="br0": the link is {text}, not a bridge\n'
-    assert network.host.state() == before
 
 
 @pytest.mark.parametrize("variables,link", [
@@ -165,12 +164,11 @@ def test_bridge_that_is_none(network, kind, text):
 def test_never_configures_what_is_no_veth(network, variables, link):
     network.add_bridge()
     network.host.ip(f"link add {link} type bridge")
-    before = network.host.state()
-    done = network.post_start(variables)
+    with network.host.unchanged():
+        done = network.post_start(variables)
     assert done.returncode == 78
     assert done.stderr == (f"post-start: link {link} is of kind bridge, not a veth, and so not an "
                            "end of a pair\n")
-    assert network.host.state() == before
 
 
 @pytest.mark.parametrize("commands,variables", [
@@ -222,20 +220,17 @@ def test_missing_link(network):
 
 def test_missing_bridge_changes_nothing(network):
     network.add_pair("vb-web", "host0")
-    before = network.host.state()
-    done = network.post_start({"HOST_BRIDGE": "br0"})
+    with network.host.unchanged():
+        done = network.post_start({"HOST_BRIDGE": "br0"})
     assert done.returncode == 71
     assert done.stderr == "post-start: no link br0, wanted by HOST_BRIDGE\n"
-    assert network.host.state() == before
 
 
 def test_waits_for_link(network, build):
-    started = subprocess.Popen(network.host.enter + [build / "post-start", "--wait=30"],
-                               env={"INSTANCE": "web", **DUAL_STACK}, stderr=subprocess.PIPE)
-    with pytest.raises(subprocess.TimeoutExpired):
-        started.wait(0.3)
+    started = network.host.start_waiting([build / "post-start", "--wait=30"],
+                                         {"INSTANCE": "web", **DUAL_STACK}, stderr=subprocess.PIPE)
     network.add_pair("ve-web", "host0")
-    assert started.communicate(timeout=10)[1] == b""
+    assert started.communicate(timeout=10)[1] == ""
     assert started.returncode == 0
     assert_end(network.host, "ve-web", DUAL_STACK)
 
@@ -263,10 +258,9 @@ def test_dry_run_prints_what_ip_accepts(network):
     network.add_bridge()
     network.add_pair("ve-web", "host0")
     network.add_pair("lan0", "lan0")
-    before = network.host.state()
-    done = network.post_start(variables, "--dry-run")
+    with network.host.unchanged():
+        done = network.post_start(variables, "--dry-run")
     assert done.returncode == 0
-    assert network.host.state() == before
     network.host.ip(*(line.removeprefix("ip ") for line in done.stdout.splitlines()))
     assert_end(network.host, "ve-web", DUAL_STACK)
     assert_end(network.host, "lan0", {"HOST_BRIDGE": "br0"})
