@@ -88,9 +88,9 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
     }
   }
   options.operands = std::span(argv + optind, static_cast<std::size_t>(argc - optind));
-  if (program.has_operands && options.operands.empty() && !options.dry_run)
+  if (program.operands == Operands::required && options.operands.empty() && !options.dry_run)
     throw usage_error(program, "no stage 2 is given");
-  if (!program.has_operands && !options.operands.empty())
+  if (program.operands == Operands::none && !options.operands.empty())
     throw usage_error(program, fmt::format("unknown argument {}", quote(options.operands.front())));
   return Request::run;
 }

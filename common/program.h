@@ -17,11 +17,14 @@ struct Options {
   std::span<char*> operands;  // ends with a null pointer behind its last
 };
 
+// Whether a program takes another one to execute, with its arguments.
+enum class Operands { none, optional, required };  // required but for --dry-run
+
 struct Program {
   std::string_view name;
-  std::string_view usage;     // all that --help prints
-  bool has_wait = false;      // takes --wait
-  bool has_operands = false;  // takes at least one, but for --dry-run
+  std::string_view usage;  // all that --help prints
+  bool has_wait = false;   // takes --wait
+  Operands operands = Operands::none;
   int (*run)(const Options& options, const Log& log) = nullptr;
 };
 

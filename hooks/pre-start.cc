@@ -8,6 +8,7 @@
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
+#include "common/exec.h"
 #include "common/link_name.h"
 #include "common/lookup.h"
 #include "common/plan.h"
@@ -21,10 +22,11 @@ using namespace container_init;
 namespace {
 
 constexpr std::string_view kUsage =
-    "Usage: pre-start [--dry-run]\n"
+    "Usage: pre-start [--dry-run] [--] [COMMAND [ARG...]]\n"
     "\n"
     "Checks the configuration of the container INSTANCE, removes what an earlier run\n"
-    "left behind and waits for the links that the container needs.\n"
+    "left behind and waits for the links that the container needs. Then executes\n"
+    "COMMAND, where one is given; it is not searched in PATH.\n"
     "\n"
     "  -n, --dry-run  print the commands that would do the same, and do nothing\n"
     "  -h, --help     print this\n"
@@ -32,8 +34,9 @@ constexpr std::string_view kUsage =
     "\n"
     "Variables: all of container.conf(5).\n"
     "\n"
-    "Exit status: 0 done, or nothing to do; 64 usage, 71 system, 75 waited in vain\n"
-    "for a link or for systemd-machined, 78 configuration.\n";
+    "Exit status: 0 done, or nothing to do; that of COMMAND; 64 usage, 71 system,\n"
+    "75 waited in vain for a link or for systemd-machined, 78 configuration,\n"
+    "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n";
 
 // An earlier run may have had a bridge where there is none now, and the reverse.
 LinkNames links_to_delete(const Config& config) {
@@ -69,8 +72,7 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
   check_bridges(required, links);
 }
 
-int run(const Options& options, const Log& log) {
-  const Config config = parse_config(Environment(environ));
+void clear_the_way(const Config& config, bool dry_run, const Log& log) {
   const auto required = required_links(config);
   const LinkNames own = links_to_delete(config);
   LinkNames all = names_of(required);
@@ -85,10 +87,10 @@ int run(const Options& options, const Log& log) {
   };
   Links links = look();
   const bool registered = is_registered(config.instance);
-  if (options.dry_run) {
+  if (dry_run) {
     if (registered) print("machinectl terminate " + config.instance + "\n");
     print(make_deletion_plan(own, links));
-    return 0;
+    return;
   }
   if (registered) {
     remove_machine(config.instance, log);
@@ -97,11 +99,18 @@ int run(const Options& options, const Log& log) {
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, exists).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);
+}
+
+int run(const Options& options, const Log& log) {
+  clear_the_way(parse_config(Environment(environ)), options.dry_run, log);
+  if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program({.name = "pre-start", .usage = kUsage, .run = run}, argc, argv);
+  return run_program(
+      {.name = "pre-start", .usage = kUsage, .operands = Operands::optional, .run = run}, argc,
+      argv);
 }

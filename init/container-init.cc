@@ -10,11 +10,12 @@
 #include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
+#include "common/exec.h"
 #include "common/lookup.h"
 #include "common/plan.h"
 #include "common/program.h"
 #include "common/rtnetlink.h"
-#include "init/stage2.h"
+#include "common/stop_signal.h"
 
 using namespace container_init;
 
@@ -103,13 +104,14 @@ int run(const Options& options, const Log& log) {
   }
   configure_network(network, plan, log);
   if (is_stop_signal_pending()) return 0;
-  exec_stage2(options.operands);
+  exec_program(options.operands);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   block_stop_signal();
-  return run_program({.name = "container-init", .usage = kUsage, .has_operands = true, .run = run},
-                     argc, argv);
+  return run_program(
+      {.name = "container-init", .usage = kUsage, .operands = Operands::required, .run = run}, argc,
+      argv);
 }

@@ -56,7 +56,7 @@ def test_output_that_cannot_be_written(build, program):
     ("container-init", ["--wait=1", "/bin/true"], 'unknown option "--wait=1"'),
     ("container-init", ["-x", "/bin/true"], "unknown option \"-x\""),
     ("pre-start", ["--wait=1"], 'unknown option "--wait=1"'),
-    ("pre-start", ["web"], 'unknown argument "web"'),
+    ("post-start", ["web"], 'unknown argument "web"'),
     ("post-start", ["--wait"], "--wait needs a number of seconds"),
     ("post-start", ["--wait=-1"], '--wait="-1": not a number of seconds from 0 to 86400'),
     ("post-start", ["--wait=86401"], '--wait="86401": not a number of seconds from 0 to 86400'),

@@ -154,3 +154,26 @@ def test_starts_no_process_where_machined_knows_nothing(network, build):
                              build / "pre-start"], {"INSTANCE": "web", **PAIR, **NO_LEAK_CHECK})
     assert done.returncode == 0
     assert len(done.stderr.splitlines()) == 1  # its own execve
+
+
+def test_executes_the_command_when_the_way_is_clear(network):
+    network.add_pair("ve-web", "host0")
+    done = network.pre_start(PAIR, "--", "/bin/sh", "-c", "ip -json link show dev ve-web; exit 7")
+    assert done.returncode == 7
+    assert "does not exist" in done.stderr
+
+
+def test_command_is_not_searched_in_path(network):
+    done = network.pre_start(PAIR, "true")
+    assert done.returncode == 127
+    assert done.stderr == "pre-start: cannot execute true: No such file or directory\n"
+
+
+def test_no_command_after_a_fault(network):
+    done = network.pre_start({"LOCAL_ADDRESS": "10.1.0"}, "/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (78, "")
+
+
+def test_dry_run_executes_no_command(network):
+    done = network.pre_start(PAIR, "--dry-run", "/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,11 +1,7 @@
-// Handing over to the real init.
+// The signal that asks the container's PID 1 to halt.
 #pragma once
 
-#include <span>
-#include <string>
-
 #include "common/descriptor.h"
-#include "common/error.h"
 
 namespace container_init {
 
@@ -21,13 +17,5 @@ bool is_stop_signal_pending();
 
 // Can be read, see signalfd(2), as long as the signal is pending; reading is not needed.
 Descriptor open_stop_signal();
-
-// execve(2) with our environment; returns only as an Error, Exit::not_found where the file or its
-// interpreter does not exist and Exit::not_executable otherwise.
-[[noreturn]] void exec_stage2(std::span<char*> arguments);
-
-// The interpreter that a file names: of "#!", or the dynamic linker of an ELF program (PT_INTERP).
-// Empty where there is none or the file cannot be read.
-std::string interpreter_of(const std::string& path);
 
 }  // namespace container_init

@@ -1,10 +1,8 @@
-#include "init/stage2.h"
+#include "common/exec.h"
 
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,44 +10,17 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <type_traits>
 
 #include "common/words.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/temporary_directory.h"
 #include "tests/unit/values.h"
 
 using namespace container_init;
 using namespace std::string_literals;
 
 namespace {
-
-// Removed with all that is in it.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    const std::string parent = std::filesystem::temp_directory_path();
-    path_ = parent + "/container-init-XXXXXX";
-    if (mkdtemp(path_.data()) == nullptr) throw system_error(errno, "make a directory");
-  }
-  TemporaryDirectory(TemporaryDirectory&&) = delete;
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-
-  std::string path(std::string_view name) const { return path_ + '/' + std::string(name); }
-
-  std::string write(std::string_view name, std::string_view content, mode_t mode = 0755) const {
-    std::ofstream(path(name), std::ios::binary) << content;
-    chmod(path(name).c_str(), mode);
-    return path(name);
-  }
-
- private:
-  std::string path_;
-};
 
 template <typename T>
 std::string bytes_of(const T& object) {
@@ -163,30 +134,12 @@ ElfW(Half) own_machine() {
 
 Caught exec_caught(std::string path) {
   std::array<char*, 2> arguments{path.data(), nullptr};
-  return caught_from([&] { exec_stage2(std::span(arguments).first(1)); });
+  return caught_from([&] { exec_program(std::span(arguments).first(1)); });
 }
 
 std::vector<std::string> cannot_execute(const std::string& path, int error,
                                         const std::string& hint = {}) {
   return system_error(error, "execute " + path, hint).lines();
-}
-
-bool can_be_read(const Descriptor& descriptor) {
-  pollfd watched{descriptor.get(), POLLIN, 0};
-  return poll(&watched, 1, 0) == 1;
-}
-
-sigset_t signal_mask() {
-  sigset_t mask;
-  sigprocmask(SIG_BLOCK, nullptr, &mask);
-  return mask;
-}
-
-sigset_t set_of(int number) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  return set;
 }
 
 }  // namespace
@@ -269,7 +222,7 @@ TEST_CASE("a FIFO that nobody writes to is not waited for") {
   alarm(0);
 }
 
-TEST_CASE("stage 2 that does not exist") {
+TEST_CASE("a program that does not exist") {
   const TemporaryDirectory directory;
   const std::string missing = directory.path("missing");
   const Caught caught = exec_caught(missing);
@@ -277,7 +230,7 @@ TEST_CASE("stage 2 that does not exist") {
   CHECK(caught.lines == cannot_execute(missing, ENOENT));
 }
 
-TEST_CASE("stage 2 whose interpreter does not exist") {
+TEST_CASE("a program whose interpreter does not exist") {
   const TemporaryDirectory directory;
   const std::string script = directory.write("script", "#! /no/such/shell -e\n");
   const Caught direct = exec_caught(script);
@@ -304,7 +257,7 @@ TEST_CASE("a path that would be lost in a message, or break it, is quoted there"
   CHECK(exec_caught("").lines == cannot_execute(R"("")", ENOENT));
 }
 
-TEST_CASE("stage 2 whose dynamic linker does not exist") {
+TEST_CASE("a program whose dynamic linker does not exist") {
   Elf<ElfW(Ehdr), ElfW(Phdr)> elf;
   elf.path = "/no/such/loader"s + '\0';
   elf.interpreter.p_filesz = elf.path.size();
@@ -317,7 +270,7 @@ TEST_CASE("stage 2 whose dynamic linker does not exist") {
         cannot_execute(program, ENOENT, "its interpreter /no/such/loader does not exist"));
 }
 
-TEST_CASE("stage 2 that is no executable file") {
+TEST_CASE("a program that is no executable file") {
   const TemporaryDirectory directory;
   const std::string plain = directory.write("plain", "#!/bin/sh\n", 0644);
   const Caught not_executable = exec_caught(plain);
@@ -334,7 +287,7 @@ TEST_CASE("stage 2 that is no executable file") {
   CHECK(directory_itself.lines == cannot_execute("/", EACCES, "/ is not an executable file"));
 }
 
-TEST_CASE("stage 2 of a form that the kernel does not know") {
+TEST_CASE("a program of a form that the kernel does not know") {
   const TemporaryDirectory directory;
   const std::string text = directory.write("text", "echo\n");
   const Caught caught = exec_caught(text);
@@ -343,47 +296,10 @@ TEST_CASE("stage 2 of a form that the kernel does not know") {
         cannot_execute(text, ENOEXEC, "neither a program for this machine nor a script with #!"));
 }
 
-TEST_CASE("stage 2 below what is no directory") {
+TEST_CASE("a program below what is no directory") {
   const TemporaryDirectory directory;
   const std::string below = directory.write("file", "") + "/init";
   const Caught caught = exec_caught(below);
   CHECK(caught.exit == Exit::not_found);
   CHECK(caught.lines == cannot_execute(below, ENOTDIR));
-}
-
-#ifdef __GLIBC__
-TEST_CASE("the stop signal is SIGRTMIN+3") { CHECK(kStopSignal == SIGRTMIN + 3); }
-#endif
-
-TEST_CASE("a stop stays pending from the moment that it is blocked") {
-  const sigset_t before = signal_mask();
-  block_stop_signal();
-  const Descriptor stop = open_stop_signal();
-  REQUIRE(stop.is_open());
-  CHECK_FALSE(is_stop_signal_pending());
-  CHECK_FALSE(can_be_read(stop));
-
-  raise(kStopSignal);
-  CHECK(is_stop_signal_pending());
-  CHECK(can_be_read(stop));
-  CHECK(is_stop_signal_pending());
-
-  int taken = 0;
-  const sigset_t set = set_of(kStopSignal);
-  sigwait(&set, &taken);
-  CHECK_FALSE(is_stop_signal_pending());
-  sigprocmask(SIG_SETMASK, &before, nullptr);
-}
-
-TEST_CASE("the stop signal is blocked beside those that are") {
-  const sigset_t before = signal_mask();
-  const sigset_t set = set_of(SIGUSR1);
-  sigprocmask(SIG_SETMASK, &set, nullptr);
-  block_stop_signal();
-  const sigset_t after = signal_mask();
-  sigprocmask(SIG_SETMASK, &before, nullptr);
-  for (int number = 1; number <= kStopSignal; ++number) {
-    CAPTURE(number);
-    CHECK(sigismember(&after, number) == (number == SIGUSR1 || number == kStopSignal ? 1 : 0));
-  }
 }

@@ -1,9 +1,7 @@
-#include "init/stage2.h"
+#include "common/exec.h"
 
 #include <elf.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,17 +13,12 @@
 
 #include <fmt/core.h>
 
+#include "common/descriptor.h"
+#include "common/error.h"
 #include "common/words.h"
 
 namespace container_init {
 namespace {
-
-sigset_t stop_signal_set() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, kStopSignal);
-  return set;
-}
 
 // Fills the object from an offset of the file; false where the file ends before.
 template <typename T>
@@ -112,23 +105,7 @@ std::string explain(int error, const std::string& path) {
 
 }  // namespace
 
-// sigprocmask(2) fails only for arguments that these are not.
-void block_stop_signal() noexcept {
-  const sigset_t stop = stop_signal_set();
-  sigprocmask(SIG_BLOCK, &stop, nullptr);
-}
-
-Descriptor open_stop_signal() {
-  const sigset_t stop = stop_signal_set();
-  return Descriptor(signalfd(-1, &stop, SFD_CLOEXEC));
-}
-
-bool is_stop_signal_pending() {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && sigismember(&pending, kStopSignal) == 1;
-}
-
-void exec_stage2(std::span<char*> arguments) {
+void exec_program(std::span<char*> arguments) {
   const std::string path = arguments.front();
   execve(path.c_str(), arguments.data(), environ);
   const int error = errno;

@@ -1,0 +1,18 @@
+// Handing over to another program.
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace container_init {
+
+// execve(2) with our environment, not searched in PATH; returns only as an Error, Exit::not_found
+// where the file or its interpreter does not exist and Exit::not_executable otherwise. A null
+// pointer follows the arguments.
+[[noreturn]] void exec_program(std::span<char*> arguments);
+
+// The interpreter that a file names: of "#!", or the dynamic linker of an ELF program (PT_INTERP).
+// Empty where there is none or the file cannot be read.
+std::string interpreter_of(const std::string& path);
+
+}  // namespace container_init
