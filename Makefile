@@ -7,6 +7,7 @@ PREFIX     ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/libexec/container-init
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+MODULESDIR ?= $(PREFIX)/lib/modules-load.d
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 CXXFLAGS   ?= -Os
@@ -39,7 +40,7 @@ endif
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
-PROGRAMS = container-init pre-start post-start
+PROGRAMS = container-init pre-start start post-start
 MAN8     = container-init.8 container-hooks.8
 MAN5     = container.conf.5
 
@@ -75,13 +76,13 @@ help:
 	@echo 'make check       run the tests'
 	@echo 'make bench       compare with scripts that do the same; RUNS=51'
 	@echo 'make lint        check format, style, scripts and manual pages'
-	@echo 'make install     install programs and manual pages; uninstall removes them'
+	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
 	@echo 'demo, check, bench and lint install what they miss, as root on Debian and Ubuntu.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
-	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR'
+	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
 
 # Objects
 
@@ -113,6 +114,7 @@ build/libmnl/libmnl.a: | $(BUILD)/prerequisites
 
 $(BUILD)/container-init: $(BUILD)/init/container-init.o
 $(BUILD)/pre-start: $(BUILD)/hooks/pre-start.o
+$(BUILD)/start: $(BUILD)/hooks/start.o
 $(BUILD)/post-start: $(BUILD)/hooks/post-start.o
 $(BINARIES): $(BUILD)/common.a $(LIBMNL_A)
 	$(call say,LD,$@)
@@ -186,16 +188,23 @@ SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequ
 
 # Installation
 
-install: all
-	$(INSTALL) -d '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
+$(BUILD)/container@.service: hooks/systemd/container@.service.in always
+	@sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' $< >$@
+
+install: all $(BUILD)/container@.service
+	$(INSTALL) -d '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8' \
+	  '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(MODULESDIR)'
 	$(INSTALL) -m 755 $(BINARIES) '$(DESTDIR)$(LIBEXECDIR)'
 	$(INSTALL) -m 644 $(MAN5:%=man/%) '$(DESTDIR)$(MANDIR)/man5'
 	$(INSTALL) -m 644 $(MAN8:%=man/%) '$(DESTDIR)$(MANDIR)/man8'
+	$(INSTALL) -m 644 $(BUILD)/container@.service '$(DESTDIR)$(UNITDIR)'
+	$(INSTALL) -m 644 hooks/systemd/container-init.conf '$(DESTDIR)$(MODULESDIR)'
 
 uninstall:
 	rm -f $(foreach program,$(PROGRAMS),'$(DESTDIR)$(LIBEXECDIR)/$(program)')
 	rm -f $(foreach page,$(MAN5),'$(DESTDIR)$(MANDIR)/man5/$(page)')
 	rm -f $(foreach page,$(MAN8),'$(DESTDIR)$(MANDIR)/man8/$(page)')
+	rm -f '$(DESTDIR)$(UNITDIR)/container@.service' '$(DESTDIR)$(MODULESDIR)/container-init.conf'
 	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
 
 dist:

@@ -38,6 +38,8 @@ constexpr std::string_view kCapabilityForm =
 constexpr std::string_view kTmpfsForm = "absolute paths, each with [:OPTIONS]";
 constexpr std::string_view kSignalForm = "a signal name, as in SIGTERM or SIGRTMIN+3";
 constexpr std::string_view kQuotedForm = "words, quoted as in a shell";
+constexpr std::string_view kCommandForm =
+    "the path of a program and its arguments, quoted as in a shell";
 
 constexpr std::array<std::string_view, 6> kPairKeys = {"HOST_ADDRESS",      "HOST_ADDRESS6",
                                                        "LOCAL_ADDRESS",     "LOCAL_ADDRESS6",
@@ -197,6 +199,15 @@ Network read_host_network(Reader& reader, const std::string& instance, Faults& f
   return network;
 }
 
+// Empty where it is not set.
+std::vector<std::string> read_reload_command(Reader& reader) {
+  const auto command = reader.value("RELOAD_COMMAND", split_quoted, kQuotedForm)
+                           .value_or(std::vector<std::string>{});
+  if (!command.empty() && !is_absolute_path(command.front()))
+    reader.fault("RELOAD_COMMAND", command.front(), "not an absolute path", kCommandForm);
+  return command;
+}
+
 void throw_faults(Faults faults) {
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }
@@ -219,6 +230,21 @@ Network parse_host_network(const Environment& environment) {
   Network network = read_host_network(reader, instance, faults);
   throw_faults(std::move(faults));
   return network;
+}
+
+Reload parse_reload(const Environment& environment) {
+  Faults faults;
+  Reader reader(environment, faults);
+  Reload reload;
+  reload.instance = read_instance(reader);
+  reload.command = read_reload_command(reader);
+  const std::string system = reader.checked("SYSTEM_PATH", is_absolute_path, kPathForm);
+  if (reload.command.empty())
+    reload.command = {
+        (system.empty() ? std::string(kNixosSystem) : system) + "/bin/switch-to-configuration",
+        "test"};
+  throw_faults(std::move(faults));
+  return reload;
 }
 
 Config parse_config(const Environment& environment) {
@@ -247,6 +273,7 @@ Config parse_config(const Environment& environment) {
       reader.value("DEVICE_TIMEOUT", parse_seconds, kSecondsForm).value_or(config.device_timeout);
   config.extra_nspawn_flags = reader.value("EXTRA_NSPAWN_FLAGS", split_quoted, kQuotedForm)
                                   .value_or(std::vector<std::string>{});
+  read_reload_command(reader);  // reload's, but a fault of it is told before the start
   throw_faults(std::move(faults));
   return config;
 }

@@ -2,9 +2,11 @@
 // container.conf(5) documents every variable; this is the same list as values.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/address.h"
@@ -59,6 +61,20 @@ struct Config {
   std::vector<std::string> extra_nspawn_flags;
 };
 
+// What reload runs in a container.
+struct Reload {
+  std::string instance;
+  std::vector<std::string> command;  // with its arguments; not empty
+};
+
+// A NixOS inside, where SYSTEM_PATH does not name another.
+inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
+
+// What container-init reads, and start hands over to it.
+inline constexpr std::array<std::string_view, 10> kContainerVariables = {
+    "HOST_ADDRESS",   "HOST_ADDRESS6",     "LOCAL_ADDRESS", "LOCAL_ADDRESS6", "LOCAL_GATEWAY",
+    "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE",   "EXTRA_VETHS",    "WAIT_CARRIER"};
+
 // Each throws one Error, Exit::config, with a line for every fault there is.
 //
 // The network as container-init sees it: INSTANCE is not known, and the host_link of the main pair
@@ -66,6 +82,8 @@ struct Config {
 Network parse_network(const Environment& environment);
 // The network as the host sees it, of the container INSTANCE.
 Network parse_host_network(const Environment& environment);
+// INSTANCE and the variables that reload reads.
+Reload parse_reload(const Environment& environment);
 // Every variable.
 Config parse_config(const Environment& environment);
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 
@@ -111,6 +112,23 @@ void exec_program(std::span<char*> arguments) {
   const int error = errno;
   throw system_error(error, "execute " + shown(path), explain(error, path),
                      means_missing(error) ? Exit::not_found : Exit::not_executable);
+}
+
+void exec_program(const std::vector<std::string>& arguments) {
+  std::vector<char*> pointers;
+  for (const std::string& argument : arguments)
+    pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  exec_program(std::span(pointers).first(arguments.size()));
+}
+
+std::string find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  for (const auto directory : split_list(path != nullptr ? path : "", ':')) {
+    const std::string candidate = std::string(directory) + '/' + name;
+    if (directory.starts_with('/') && is_executable_file(candidate)) return candidate;
+  }
+  return {};
 }
 
 std::string interpreter_of(const std::string& path) {

@@ -12,6 +12,8 @@
 namespace container_init {
 namespace {
 
+using std::chrono::steady_clock;
+
 // One way to ask for a link, and the name it was wanted under.
 struct Query {
   const std::string& name;
@@ -30,6 +32,15 @@ std::vector<Query> queries_for(const LinkNames& names) {
 
 // Kernels before 5.5 have no alternative names and answer EINVAL or EOPNOTSUPP.
 bool means_absent(int error) { return error == ENODEV || error == EINVAL || error == EOPNOTSUPP; }
+
+Links wait_until(steady_clock::time_point deadline, Rtnetlink& rtnetlink, LinkEvents& events,
+                 const LinkNames& names, const LinkTest& passes, int interrupt) {
+  for (;;) {
+    Links links = find_links(rtnetlink, names);
+    if (failing(names, links, passes).empty() || !events.wait_until(deadline, interrupt))
+      return links;
+  }
+}
 
 }  // namespace
 
@@ -78,13 +89,14 @@ LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& pa
 Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds timeout,
                      const LinkTest& passes, int interrupt) {
   if (names.empty()) return {};
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto deadline = steady_clock::now() + timeout;
   LinkEvents events;  // first, so that no change after the look is missed
-  for (;;) {
-    Links links = find_links(rtnetlink, names);
-    if (failing(names, links, passes).empty() || !events.wait_until(deadline, interrupt))
-      return links;
-  }
+  return wait_until(deadline, rtnetlink, events, names, passes, interrupt);
+}
+
+Links wait_for_links(Rtnetlink& rtnetlink, LinkEvents& events, const LinkNames& names,
+                     const LinkTest& passes, int interrupt) {
+  return wait_until(steady_clock::time_point::max(), rtnetlink, events, names, passes, interrupt);
 }
 
 void check_veths(const LinkNames& names, const Links& links) {

@@ -30,6 +30,10 @@ using LinkTest = std::function<bool(const Link*)>;
 Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds timeout,
                      const LinkTest& passes, int interrupt = -1);
 
+// The same with events that are heard already, and without an end but the descriptor's.
+Links wait_for_links(Rtnetlink& rtnetlink, LinkEvents& events, const LinkNames& names,
+                     const LinkTest& passes, int interrupt);
+
 bool exists(const Link* link);
 bool has_carrier(const Link* link);
 

@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "common/error.h"
+#include "common/file.h"
 #include "common/text_values.h"
 #include "common/version.h"
 #include "common/words.h"
@@ -114,8 +115,12 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
 
 int run_program(const Program& program, int argc, char** argv) {
   const Log log(program.name);
+  return report_errors(log, [&] { return run_parsed(program, argc, argv, log); });
+}
+
+int report_errors(const Log& log, const std::function<int()>& function) {
   try {
-    return run_parsed(program, argc, argv, log);
+    return function();
   } catch (const Error& error) {
     for (const std::string& line : error.lines()) log.error(line);
     return static_cast<int>(error.exit());
@@ -126,14 +131,7 @@ int run_program(const Program& program, int argc, char** argv) {
 }
 
 void print(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
-    if (written >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno != EINTR) {
-      throw system_error(errno, "write to standard output");
-    }
-  }
+  if (!write_all(STDOUT_FILENO, text)) throw system_error(errno, "write to standard output");
 }
 
 void print(const Plan& plan) {

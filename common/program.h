@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,9 +29,13 @@ struct Program {
   int (*run)(const Options& options, const Log& log) = nullptr;
 };
 
-// Parses the options, runs the program and returns its exit status. Prints the Error that it
-// throws, a line for each of its lines. --help and --version are answered here.
+// Parses the options, runs the program and returns its exit status, see report_errors(). --help and
+// --version are answered here.
 int run_program(const Program& program, int argc, char** argv);
+
+// Runs the function and gives its result. Prints the Error that it throws, a line for each of its
+// lines, and gives its exit status.
+int report_errors(const Log& log, const std::function<int()>& function);
 
 // To standard output; Error where it cannot be written.
 void print(std::string_view text);

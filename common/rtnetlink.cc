@@ -126,11 +126,13 @@ bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int 
   const int socket = mnl_socket_get_fd(socket_.get());
   // poll(2) passes over negative descriptors.
   std::array<pollfd, 2> watched{{{socket, POLLIN, 0}, {interrupt, POLLIN, 0}}};
+  constexpr milliseconds kLongestPoll{3'600'000};
   int events = 0;
   do {
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
-    events = poll(watched.data(), watched.size(), static_cast<int>(left.count()));
+    const auto pause = std::min(left, kLongestPoll);
+    events = poll(watched.data(), watched.size(), static_cast<int>(pause.count()));
   } while (events == 0 || (events < 0 && errno == EINTR));
   if (events < 0) throw system_error(errno, "wait for changes of links");
   if (watched[1].revents != 0) return false;

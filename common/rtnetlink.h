@@ -28,6 +28,8 @@ class Rtnetlink {
  public:
   Rtnetlink();
 
+  int descriptor() const { return mnl_socket_get_fd(socket_.get()); }
+
   // One answer for each message, in their order. All are sent in one call, up to kLongestBatch;
   // longer lists go in several. The kernel does not stop at a message that fails.
   std::vector<Answer> request(std::span<Message> messages);
@@ -56,8 +58,10 @@ class LinkEvents {
  public:
   LinkEvents();
 
-  // Until something changed: true; or until the deadline, or until `interrupt` can be read (-1 for
-  // none): false.
+  int descriptor() const { return mnl_socket_get_fd(socket_.get()); }
+
+  // Until something changed: true; or until the deadline, which may be time_point::max(), or until
+  // `interrupt` can be read (-1 for none): false.
   bool wait_until(std::chrono::steady_clock::time_point deadline, int interrupt);
 
  private:

@@ -126,6 +126,19 @@ Parsed<std::vector<std::string>> split_quoted(std::string_view text) {
   return QuotedText(text).words();
 }
 
+std::string shell_quote(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos)
+    return std::string(text);
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') quoted += R"('\')";
+    quoted += c;
+  }
+  return quoted + '\'';
+}
+
 std::string quote(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text.substr(0, kLongestQuoted)) {

@@ -19,6 +19,9 @@ std::vector<std::string_view> split_list(std::string_view text, char separator);
 // The rules are those of the POSIX shell command language, 2.2 "Quoting".
 Parsed<std::vector<std::string>> split_quoted(std::string_view text);
 
+// As a shell takes it for one word: in single quotes where it needs any.
+std::string shell_quote(std::string_view text);
+
 // In double quotes for a message: bytes outside printable ASCII as \xNN, long text cut.
 std::string quote(std::string_view text);
 

@@ -4,13 +4,13 @@
 
 #include <fmt/core.h>
 
-#include "common/apply.h"
 #include "common/config.h"
 #include "common/error.h"
 #include "common/lookup.h"
 #include "common/plan.h"
 #include "common/program.h"
 #include "common/rtnetlink.h"
+#include "hooks/host_end.h"
 #include "hooks/requirements.h"
 
 using namespace container_init;
@@ -64,9 +64,7 @@ int run(const Options& options, const Log&) {
   const auto bridges = required_bridges(network);
   const Links links = find_or_wait(rtnetlink, names_of(plan), options.wait);
   require_links(own, bridges, links, options.wait);
-  check_veths(own, links);
-  check_bridges(bridges, links);
-  apply(rtnetlink, plan, links);
+  configure_host_end(rtnetlink, network, links);
   return 0;
 }
 

@@ -24,7 +24,6 @@ constexpr std::size_t kLongestOutput = 4096;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kPatience{10};
 constexpr milliseconds kPause{5};
 
 // To the end or the deadline, keeping the beginning, so that the writer never blocks.
@@ -66,7 +65,8 @@ bool means_not_installed(int error) {
 
 }  // namespace
 
-ProcessResult run_process(const std::vector<std::string>& arguments) {
+ProcessResult run_process(const std::vector<std::string>& arguments,
+                          std::chrono::seconds patience) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -84,7 +84,7 @@ ProcessResult run_process(const std::vector<std::string>& arguments) {
   if (means_not_installed(error)) return {kNotInstalled, {}};
   if (error != 0) throw system_error(error, "start " + arguments.front());
   writer = Descriptor();
-  const auto deadline = steady_clock::now() + kPatience;
+  const auto deadline = steady_clock::now() + patience;
   std::string output = read_all(reader, deadline);
   return {wait_for(process, deadline), std::move(output)};
 }

@@ -1,6 +1,7 @@
 // Starting another program and waiting for its end.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@ struct ProcessResult {
   std::string output;  // the first kilobytes of its standard output
 };
 
-// Found by PATH; standard error is ours. It is killed when it has not ended after 10 s. Error,
+// Found by PATH; standard error is ours. It is killed when it has not ended in time. Error,
 // Exit::system, where no process can be made.
-ProcessResult run_process(const std::vector<std::string>& arguments);
+ProcessResult run_process(const std::vector<std::string>& arguments,
+                          std::chrono::seconds patience = std::chrono::seconds{10});
 
 }  // namespace container_init

@@ -1,0 +1,16 @@
+#include "hooks/host_end.h"
+
+#include "common/apply.h"
+#include "common/lookup.h"
+#include "common/plan.h"
+#include "hooks/requirements.h"
+
+namespace container_init {
+
+void configure_host_end(Rtnetlink& rtnetlink, const Network& network, const Links& links) {
+  check_veths(host_links(network), links);
+  check_bridges(required_bridges(network), links);
+  apply(rtnetlink, make_host_plan(network), links);
+}
+
+}  // namespace container_init

@@ -1,0 +1,58 @@
+#include "hooks/nix.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "common/descriptor.h"
+#include "common/file.h"
+
+namespace container_init {
+namespace {
+
+bool exists(const char* path) { return access(path, F_OK) == 0; }
+
+// The link itself counts: where it leads is the container's to say.
+bool has_entry(const std::string& path) {
+  struct stat status {};
+  return lstat(path.c_str(), &status) == 0;
+}
+
+// The container may have made the path lead anywhere: nothing but a regular file is opened.
+std::string read_untrusted(const std::string& path) {
+  const Descriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
+  struct stat status {};
+  if (!found.is_open() || fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return read_file(fmt::format("/proc/self/fd/{}", found.get())).value_or(std::string{});
+}
+
+bool is_i686(const Config& config) {
+  const std::string system =
+      config.system_path.empty() ? nix_profiles(config.instance) + "/system" : config.system_path;
+  return read_untrusted(system + "/system").starts_with("i686-linux");
+}
+
+}  // namespace
+
+std::string nix_profiles(const std::string& instance) {
+  return "/nix/var/nix/profiles/per-container/" + instance;
+}
+
+std::string nix_gcroots(const std::string& instance) {
+  return "/nix/var/nix/gcroots/per-container/" + instance;
+}
+
+Nix look_at_nix(const Config& config) {
+  Nix nix;
+  nix.has_store = exists("/nix/store");
+  if (!nix.has_store) return nix;
+  nix.has_database = exists("/nix/var/nix/db");
+  nix.has_daemon_socket = exists("/nix/var/nix/daemon-socket");
+  nix.has_system = has_entry(nix_profiles(config.instance) + "/system");
+  nix.is_i686 = is_i686(config);
+  return nix;
+}
+
+}  // namespace container_init

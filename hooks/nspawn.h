@@ -1,0 +1,24 @@
+// The systemd-nspawn(1) command of a container.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config.h"
+#include "common/environment.h"
+#include "hooks/nix.h"
+
+namespace container_init {
+
+// Whether systemd-nspawn gives the container a network of its own.
+bool has_private_network(const Config& config);
+
+// The real init, as a path inside.
+std::string stage2_path(const Config& config, const Nix& nix);
+
+// The whole command, without a path. `container_init` is the program on the host; of the
+// environment the values that container-init reads, and PATH, are handed over.
+std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
+                                             const Nix& nix, const std::string& container_init);
+
+}  // namespace container_init

@@ -1,0 +1,69 @@
+#include "hooks/process_status.h"
+
+#include <sys/stat.h>
+
+#include <charconv>
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "common/file.h"
+#include "common/words.h"
+
+namespace container_init {
+namespace {
+
+// What follows "NAME:" on its line.
+std::string_view field(std::string_view text, std::string_view name) {
+  const auto found = text.find(fmt::format("\n{}:", name));
+  if (found == std::string_view::npos) return {};
+  const auto value = text.substr(found + name.size() + 2);
+  return value.substr(0, value.find('\n'));
+}
+
+template <typename Number>
+Number parse_number(std::string_view text, int base) {
+  Number number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return number;
+}
+
+std::uint64_t set_field(std::string_view text, std::string_view name) {
+  const auto words = split_words(field(text, name));
+  return words.empty() ? 0 : parse_number<std::uint64_t>(words.front(), 16);
+}
+
+// NSpid has a number for each namespace, from ours to the process' own.
+bool is_init(std::string_view text) {
+  const auto numbers = split_words(field(text, "NSpid"));
+  return numbers.size() > 1 && numbers.back() == "1";
+}
+
+}  // namespace
+
+std::optional<ProcessStatus> status_of(pid_t process) {
+  const auto text = read_file(fmt::format("/proc/{}/status", process));
+  if (!text) return std::nullopt;
+  return ProcessStatus{.blocked = set_field(*text, "SigBlk"),
+                       .pending = set_field(*text, "ShdPnd"),
+                       .capability_bounding = set_field(*text, "CapBnd"),
+                       .is_init = is_init(*text)};
+}
+
+std::vector<pid_t> children_of(pid_t process) {
+  std::vector<pid_t> children;
+  const auto text = read_file(fmt::format("/proc/{0}/task/{0}/children", process));
+  for (const auto word : split_words(text ? *text : std::string_view{}))
+    children.push_back(parse_number<pid_t>(word, 10));
+  return children;
+}
+
+bool execute_the_same(pid_t one, pid_t other) {
+  struct stat a {};
+  struct stat b {};
+  return stat(fmt::format("/proc/{}/exe", one).c_str(), &a) == 0 &&
+         stat(fmt::format("/proc/{}/exe", other).c_str(), &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+}  // namespace container_init

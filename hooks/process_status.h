@@ -1,0 +1,31 @@
+// What proc(5) tells of a process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace container_init {
+
+// Of /proc/PID/status. Signal N is bit N-1.
+struct ProcessStatus {
+  std::uint64_t blocked = 0;              // SigBlk
+  std::uint64_t pending = 0;              // ShdPnd, those sent to the process
+  std::uint64_t capability_bounding = 0;  // CapBnd
+  bool is_init = false;                   // PID 1 of a namespace below ours
+};
+
+constexpr bool contains_signal(std::uint64_t set, int signal) { return set >> (signal - 1) & 1; }
+
+// Nothing where there is no such process.
+std::optional<ProcessStatus> status_of(pid_t process);
+
+// Empty also where the kernel does not tell (CONFIG_PROC_CHILDREN).
+std::vector<pid_t> children_of(pid_t process);
+
+// Whether both execute the same file; false where one has ended.
+bool execute_the_same(pid_t one, pid_t other);
+
+}  // namespace container_init

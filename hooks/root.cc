@@ -1,0 +1,153 @@
+#include "hooks/root.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "common/error.h"
+#include "common/file.h"
+#include "common/words.h"
+
+namespace container_init {
+namespace {
+
+constexpr mode_t kPermissions = 07777;
+
+// Fails with EAGAIN where somebody moves directories at the same time.
+Descriptor open_in_root(const Descriptor& root, const std::string& path) {
+  open_how how{};
+  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  constexpr int kTries = 16;
+  long fd = -1;
+  for (int i = 0; i < kTries && fd < 0 && (i == 0 || errno == EAGAIN); ++i)
+    fd = syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how));
+  return Descriptor(static_cast<int>(fd));
+}
+
+std::string_view hint_for(int error) {
+  if (error == ENOSYS) return "openat2(2) is needed, Linux 5.6 or later";
+  if (error == EEXIST || error == ELOOP) return "a symbolic link leads nowhere";
+  return {};
+}
+
+// "usr" and "bin" of "usr/bin"; the first is empty where there is no '/'.
+std::pair<std::string_view, std::string_view> split_last(std::string_view path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return {{}, path};
+  return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+bool is_same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+struct stat status_of(const Descriptor& file, const std::string& path) {
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) throw system_error(errno, "look at " + path);
+  return status;
+}
+
+void set_mode(const Descriptor& file, mode_t mode, const std::string& path) {
+  if ((status_of(file, path).st_mode & kPermissions) == mode) return;
+  if (fchmod(file.get(), mode) != 0) throw system_error(errno, "change the mode of " + path);
+}
+
+void make_host_directories(const std::string& path) {
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
+      throw system_error(errno, "make directory " + part);
+  }
+}
+
+Descriptor open_host_directory(const std::string& path, int flags) {
+  Descriptor opened(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags));
+  if (!opened.is_open()) throw system_error(errno, "open directory " + path);
+  return opened;
+}
+
+}  // namespace
+
+Root::Root(std::string path) : path_(std::move(path)) {
+  make_host_directories(path_);
+  root_ = open_host_directory(path_, 0);
+  const struct stat own = status_of(root_, path_);
+  struct stat host {};
+  if (stat("/", &host) == 0 && is_same_file(own, host))
+    throw Error(Exit::config, "root=" + quote(path_) + ": this is the host's own root");
+  owner_ = own.st_uid;
+  group_ = own.st_gid;
+}
+
+void Root::make_directory(std::string_view path, mode_t mode) const {
+  set_mode(directory(path), mode, shown(path));
+}
+
+void Root::make_file(std::string_view path) const {
+  const auto [parent, name] = split_last(path);
+  const Descriptor file = open_new_file(directory(parent), std::string(name));
+  if (!file.is_open() && errno != EEXIST) throw system_error(errno, "make file " + shown(path));
+}
+
+void Root::replace_file(std::string_view path, std::string_view text) const {
+  const auto [parent_path, name_view] = split_last(path);
+  const Descriptor parent = directory(parent_path);
+  const std::string name(name_view);
+  const std::string temporary = '.' + name + ".container-init";
+  unlinkat(parent.get(), temporary.c_str(), 0);  // left by a run that was interrupted
+  const Descriptor file = open_new_file(parent, temporary);
+  const bool replaced = file.is_open() && write_all(file.get(), text) &&
+                        renameat(parent.get(), temporary.c_str(), parent.get(), name.c_str()) == 0;
+  if (replaced) return;
+  const int error = errno;
+  unlinkat(parent.get(), temporary.c_str(), 0);
+  throw system_error(error, "write " + shown(path));
+}
+
+Descriptor Root::directory(std::string_view path) const {
+  Descriptor found = open_in_root(root_, path.empty() ? "." : std::string(path));
+  if (!found.is_open() && errno == ENOENT && !path.empty()) {
+    const auto [parent, name] = split_last(path);
+    found = make_below(directory(parent), std::string(name));
+  }
+  if (!found.is_open())
+    throw system_error(errno, "open directory " + shown(path), std::string(hint_for(errno)));
+  return found;
+}
+
+// Not open, with errno, where it cannot be made.
+Descriptor Root::make_below(const Descriptor& parent, const std::string& name) const {
+  constexpr mode_t kMode = 0755;
+  if (mkdirat(parent.get(), name.c_str(), kMode) != 0) return Descriptor();
+  Descriptor made(
+      openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const bool ready =
+      made.is_open() && fchown(made.get(), owner_, group_) == 0 && fchmod(made.get(), kMode) == 0;
+  return ready ? std::move(made) : Descriptor();
+}
+
+// Not open, with errno, where it cannot be made. O_EXCL follows no symbolic link.
+Descriptor Root::open_new_file(const Descriptor& parent, const std::string& name) const {
+  constexpr mode_t kMode = 0644;
+  Descriptor file(openat(parent.get(), name.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
+  const bool ready =
+      file.is_open() && fchown(file.get(), owner_, group_) == 0 && fchmod(file.get(), kMode) == 0;
+  return ready ? std::move(file) : Descriptor();
+}
+
+std::string Root::shown(std::string_view path) const { return path_ + '/' + std::string(path); }
+
+void make_host_directory(const std::string& path, mode_t mode) {
+  make_host_directories(path);
+  set_mode(open_host_directory(path, O_NOFOLLOW), mode, path);
+}
+
+}  // namespace container_init

@@ -1,0 +1,29 @@
+// Sees to it that a stop in the first moments of a container is not lost.
+//
+// Asked to stop, SIGTERM, systemd-nspawn sends its kill signal to the container's PID 1. Until
+// container-init has blocked that signal, PID 1 is still systemd-nspawn's own child, which takes
+// default actions: the kernel drops the signal, and nobody sends it again.
+//
+// systemd sends SIGCONT after SIGTERM, systemd.kill(5). Blocked before systemd-nspawn is executed,
+// it stays pending there, and so tells later that a stop was asked for.
+#pragma once
+
+#include <sys/types.h>
+
+#include "common/descriptor.h"
+
+namespace container_init {
+
+// Whether we are the process of a unit that systemd stops by SIGTERM; systemd.exec(5) tells by
+// SYSTEMD_EXEC_PID. A shell sends SIGCONT for its own reasons.
+bool is_unit_process();
+
+// From here on, and across execve(2).
+void keep_trace_of_stop();
+
+// In another process: waits until a stop reaches the container of this systemd-nspawn, and asks a
+// second time where it was asked before; systemd-nspawn then ends at once. Returns also when
+// systemd-nspawn ends.
+void repeat_lost_stop(pid_t nspawn, const Descriptor& nspawn_end);
+
+}  // namespace container_init

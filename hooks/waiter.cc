@@ -1,0 +1,122 @@
+#include "hooks/waiter.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <vector>
+
+#include "common/descriptor.h"
+#include "common/error.h"
+#include "common/file.h"
+#include "common/lookup.h"
+#include "common/plan.h"
+#include "common/program.h"
+#include "common/rtnetlink.h"
+#include "hooks/control_group.h"
+#include "hooks/host_end.h"
+#include "hooks/pidfd.h"
+#include "hooks/stop_guard.h"
+
+namespace container_init {
+namespace {
+
+// What the waiter has from us.
+struct Waiter {
+  const Network& network;
+  const Log& log;
+  bool guards_stop = is_unit_process();
+  pid_t nspawn = getpid();
+  Descriptor nspawn_end = open_process(nspawn);
+  Rtnetlink rtnetlink{};
+  LinkEvents events{};
+};
+
+void configure(Waiter& waiter) {
+  const LinkNames names = names_of(make_host_plan(waiter.network));
+  const Links links =
+      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn_end.get());
+  if (failing(names, links, exists).empty())
+    configure_host_end(waiter.rtnetlink, waiter.network, links);
+}
+
+// systemd-nspawn takes the first SIGTERM to the container, and ends at the second.
+void end_nspawn(const Descriptor& nspawn_end) {
+  using std::chrono::milliseconds;
+  for (const milliseconds patience : {milliseconds{200}, milliseconds{3000}}) {
+    send_signal(nspawn_end, SIGTERM);
+    if (ends_within(nspawn_end, patience)) return;
+  }
+  send_signal(nspawn_end, SIGKILL);
+}
+
+void wait_and_configure(Waiter& waiter) {
+  const int status = report_errors(waiter.log, [&] {
+    configure(waiter);
+    if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn, waiter.nspawn_end);
+    return 0;
+  });
+  if (status != 0) end_nspawn(waiter.nspawn_end);
+}
+
+// All but the standard streams and these.
+void close_all_but(std::vector<int> kept) {
+  std::ranges::sort(kept);
+  unsigned first = STDERR_FILENO + 1;
+  for (const int fd : kept) {
+    const auto next = static_cast<unsigned>(fd);
+    if (next > first) syscall(SYS_close_range, first, next - 1, 0);
+    first = next + 1;
+  }
+  syscall(SYS_close_range, first, ~0U, 0);
+}
+
+// Standard error stays, for the errors.
+void let_go_of_descriptors(const Waiter& waiter) {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  dup2(null, STDIN_FILENO);
+  dup2(null, STDOUT_FILENO);
+  close_all_but(
+      {waiter.nspawn_end.get(), waiter.rtnetlink.descriptor(), waiter.events.descriptor()});
+}
+
+// Forks a second time: the waiter becomes a child of the service manager, as systemd-nspawn would
+// count one of its own parent's with its own. Gives errno, 0 where all went well.
+int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
+  if (control_group.is_open() && !write_all(control_group.get(), "0")) return errno;
+  const pid_t child = fork();
+  if (child < 0) return errno;
+  if (child > 0) return 0;
+  let_go_of_descriptors(waiter);
+  wait_and_configure(waiter);
+  return 0;
+}
+
+// Gives what the process gave to _exit(2).
+int wait_for(pid_t process) {
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0)
+    if (errno != EINTR) return errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+}
+
+}  // namespace
+
+void leave_waiter(const Network& network, const Log& log) {
+  Waiter waiter{.network = network, .log = log};
+  if (make_host_plan(network).empty() && !waiter.guards_stop) return;
+  const Descriptor control_group = open_subgroup("waiter");
+  const pid_t child = fork();
+  if (child == 0) _exit(fork_waiter(waiter, control_group));
+  if (const int error = child < 0 ? errno : wait_for(child); error != 0)
+    throw system_error(error, "leave a process that waits for the links of the container");
+  if (waiter.guards_stop) keep_trace_of_stop();
+}
+
+}  // namespace container_init
