@@ -40,7 +40,7 @@ endif
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
-PROGRAMS = container-init pre-start start post-start
+PROGRAMS = container-init pre-start start post-start reload
 MAN8     = container-init.8 container-hooks.8
 MAN5     = container.conf.5
 
@@ -116,6 +116,7 @@ $(BUILD)/container-init: $(BUILD)/init/container-init.o
 $(BUILD)/pre-start: $(BUILD)/hooks/pre-start.o
 $(BUILD)/start: $(BUILD)/hooks/start.o
 $(BUILD)/post-start: $(BUILD)/hooks/post-start.o
+$(BUILD)/reload: $(BUILD)/hooks/reload.o
 $(BINARIES): $(BUILD)/common.a $(LIBMNL_A)
 	$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_CXXFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/common.a $(LIBMNL)

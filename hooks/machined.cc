@@ -24,14 +24,10 @@ constexpr std::chrono::milliseconds kPause{20};
 
 enum class Leader { unknown, alive, dead };
 
-Leader leader_of(const std::string& instance) {
-  const auto shown =
-      run_process({"machinectl", "show", "--property=Leader", "--value", "--", instance});
-  const std::string& text = shown.output;
-  pid_t leader = 0;
-  std::from_chars(text.data(), text.data() + text.size(), leader);
-  if (shown.status != 0 || leader <= 0) return Leader::unknown;
-  return kill(leader, 0) == 0 || errno != ESRCH ? Leader::alive : Leader::dead;
+Leader leader_state(const std::string& instance) {
+  const auto leader = find_leader(instance);
+  if (!leader) return Leader::unknown;
+  return kill(*leader, 0) == 0 || errno != ESRCH ? Leader::alive : Leader::dead;
 }
 
 bool wait_until_forgotten(const std::string& instance) {
@@ -62,12 +58,22 @@ bool is_registered(const std::string& instance) {
   return access(("/run/systemd/machines/" + instance).c_str(), F_OK) == 0;
 }
 
+std::optional<pid_t> find_leader(const std::string& instance) {
+  const auto shown =
+      run_process({"machinectl", "show", "--property=Leader", "--value", "--", instance});
+  const std::string& text = shown.output;
+  pid_t leader = 0;
+  std::from_chars(text.data(), text.data() + text.size(), leader);
+  if (shown.status != 0 || leader <= 0) return std::nullopt;
+  return leader;
+}
+
 void remove_machine(const std::string& instance, const Log& log) {
-  Leader leader = leader_of(instance);
+  Leader leader = leader_state(instance);
   if (leader != Leader::dead && is_registered(instance)) {
     log.notice(fmt::format("terminating machine {}, which is still running", instance));
     if (forget_by({"machinectl", "terminate", "--", instance}, instance)) return;
-    leader = leader_of(instance);
+    leader = leader_state(instance);
   }
   if (leader == Leader::dead) {
     log.notice(fmt::format("unregistering machine {}, which has ended", instance));

@@ -9,7 +9,7 @@
 
 namespace container_init {
 
-// Error, Exit::system, where there is no such process, or a kernel before 5.3.
+// Not open where there is no such process. Error, Exit::system, with a kernel before 5.3.
 Descriptor open_process(pid_t process);
 
 // Waits that long at most, and tells whether the process has ended.

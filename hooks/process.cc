@@ -42,12 +42,16 @@ std::string read_all(const Descriptor& pipe, steady_clock::time_point deadline) 
   }
 }
 
-// Its status as a shell gives it. A process that is not done by the deadline is killed.
+int as_in_shell(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// A process that is not done by the deadline is killed.
 int wait_for(pid_t process, steady_clock::time_point deadline) {
   int status = 0;
   for (int options = WNOHANG;;) {
     const pid_t ended = waitpid(process, &status, options);
-    if (ended == process) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (ended == process) return as_in_shell(status);
     if (ended < 0 && errno != EINTR) throw system_error(errno, "wait for a process");
     if (steady_clock::now() < deadline) {
       std::this_thread::sleep_for(kPause);
@@ -87,6 +91,13 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
   const auto deadline = steady_clock::now() + patience;
   std::string output = read_all(reader, deadline);
   return {wait_for(process, deadline), std::move(output)};
+}
+
+int wait_for_end(pid_t process) {
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0)
+    if (errno != EINTR) throw system_error(errno, "wait for a process");
+  return as_in_shell(status);
 }
 
 }  // namespace container_init

@@ -1,6 +1,8 @@
 // Starting another program and waiting for its end.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
@@ -19,5 +21,8 @@ struct ProcessResult {
 // Exit::system, where no process can be made.
 ProcessResult run_process(const std::vector<std::string>& arguments,
                           std::chrono::seconds patience = std::chrono::seconds{10});
+
+// Waits for a child, and gives its status as ProcessResult has it.
+int wait_for_end(pid_t process);
 
 }  // namespace container_init

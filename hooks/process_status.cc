@@ -58,12 +58,14 @@ std::vector<pid_t> children_of(pid_t process) {
   return children;
 }
 
-bool execute_the_same(pid_t one, pid_t other) {
-  struct stat a {};
-  struct stat b {};
-  return stat(fmt::format("/proc/{}/exe", one).c_str(), &a) == 0 &&
-         stat(fmt::format("/proc/{}/exe", other).c_str(), &b) == 0 && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
+std::optional<FileId> identify(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileId{status.st_dev, status.st_ino};
+}
+
+std::optional<FileId> program_of(pid_t process) {
+  return identify(fmt::format("/proc/{}/exe", process));
 }
 
 }  // namespace container_init

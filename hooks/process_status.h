@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace container_init {
@@ -25,7 +26,17 @@ std::optional<ProcessStatus> status_of(pid_t process);
 // Empty also where the kernel does not tell (CONFIG_PROC_CHILDREN).
 std::vector<pid_t> children_of(pid_t process);
 
-// Whether both execute the same file; false where one has ended.
-bool execute_the_same(pid_t one, pid_t other);
+// Which file a path leads to.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileId&) const = default;
+};
+
+// Nothing where there is no such file.
+std::optional<FileId> identify(const std::string& path);
+
+// The program that a process executes; nothing where it has ended.
+std::optional<FileId> program_of(pid_t process);
 
 }  // namespace container_init

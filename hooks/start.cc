@@ -190,7 +190,7 @@ int run(const Options& options, const Log& log) {
   prepare_root(config, log);
   command.front() = programs.nspawn;
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
-  leave_waiter(config.network, log);
+  leave_waiter(config, programs.container_init, log);
   exec_program(command);
 }
 

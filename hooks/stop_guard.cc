@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "common/stop_signal.h"
 #include "hooks/pidfd.h"
@@ -23,39 +22,32 @@ using std::chrono::steady_clock;
 // systemd's SIGCONT follows its SIGTERM; it may be interrupted between the two.
 constexpr milliseconds kBetweenSignals{100};
 
-// A stage 2 that takes over before we look again may let go of the signal.
-constexpr std::chrono::seconds kLongestStart{1};
-
 // Longer the longer it lasts: that many containers start slowly must not slow them further.
 milliseconds next_pause(steady_clock::duration elapsed) {
   return std::clamp(std::chrono::duration_cast<milliseconds>(elapsed / 8), milliseconds{1},
                     milliseconds{250});
 }
 
-enum class Leader { absent, starting, guarded };
-
-Leader find_leader(pid_t nspawn) {
-  for (const pid_t child : children_of(nspawn)) {
-    const auto status = status_of(child);
-    if (!status || !status->is_init) continue;
-    if (contains_signal(status->blocked, kStopSignal)) return Leader::guarded;
-    if (!execute_the_same(child, nspawn)) return Leader::starting;
-  }
-  return Leader::absent;
+// Whether PID 1 is past container-init's first step. Stage 2 may show the signal as not blocked
+// while it waits for it, sigwaitinfo(2).
+bool takes_signals(pid_t leader, const Nspawn& nspawn) {
+  const auto status = status_of(leader);
+  if (!status || !status->is_init) return false;
+  if (contains_signal(status->blocked, kStopSignal)) return true;
+  const auto program = program_of(leader);
+  return program && program != program_of(nspawn.process) &&
+         program != identify(nspawn.container_init);
 }
 
-// False where systemd-nspawn ends before.
-bool wait_for_leader(pid_t nspawn, const Descriptor& nspawn_end) {
-  const auto begin = steady_clock::now();
-  std::optional<steady_clock::time_point> started;
-  for (;;) {
-    const auto now = steady_clock::now();
-    const Leader leader = find_leader(nspawn);
-    if (leader == Leader::guarded) return true;
-    if (leader == Leader::starting && !started) started = now;
-    if (started && now - *started > kLongestStart) return true;
-    if (ends_within(nspawn_end, next_pause(now - begin))) return false;
-  }
+std::optional<pid_t> find_leader(const Nspawn& nspawn) {
+  for (const pid_t child : children_of(nspawn.process))
+    if (takes_signals(child, nspawn)) return child;
+  return std::nullopt;
+}
+
+bool was_asked_to_stop(pid_t nspawn) {
+  const auto status = status_of(nspawn);
+  return status && contains_signal(status->pending, SIGCONT);
 }
 
 }  // namespace
@@ -72,10 +64,19 @@ void keep_trace_of_stop() {
   sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-void repeat_lost_stop(pid_t nspawn, const Descriptor& nspawn_end) {
-  if (!wait_for_leader(nspawn, nspawn_end) || ends_within(nspawn_end, kBetweenSignals)) return;
-  const auto status = status_of(nspawn);
-  if (status && contains_signal(status->pending, SIGCONT)) send_signal(nspawn_end, SIGTERM);
+void repeat_lost_stop(const Nspawn& nspawn) {
+  const auto begin = steady_clock::now();
+  std::optional<pid_t> leader;
+  while (!(leader = find_leader(nspawn)))
+    if (ends_within(nspawn.end, next_pause(steady_clock::now() - begin))) return;
+  const Descriptor container = open_process(*leader);
+  if (!container.is_open()) return;
+  if (ends_within(nspawn.end, kBetweenSignals) || !was_asked_to_stop(nspawn.process)) return;
+  if (nspawn.sends_stop_signal) {
+    send_signal(container, kStopSignal);
+  } else {
+    send_signal(nspawn.end, SIGTERM);
+  }
 }
 
 }  // namespace container_init

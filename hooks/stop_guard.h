@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include <string>
+
 #include "common/descriptor.h"
 
 namespace container_init {
@@ -21,9 +23,17 @@ bool is_unit_process();
 // From here on, and across execve(2).
 void keep_trace_of_stop();
 
-// In another process: waits until a stop reaches the container of this systemd-nspawn, and asks a
-// second time where it was asked before; systemd-nspawn then ends at once. Returns also when
-// systemd-nspawn ends.
-void repeat_lost_stop(pid_t nspawn, const Descriptor& nspawn_end);
+// A systemd-nspawn that runs, or is about to.
+struct Nspawn {
+  pid_t process = 0;
+  Descriptor end;                  // of pidfd_open(2)
+  std::string container_init;      // the path of the program that the container starts with
+  bool sends_stop_signal = false;  // as its kill signal
+};
+
+// In another process: waits until a stop reaches the container, and repeats it where it was asked
+// for before. Where the kill signal is not the one that container-init keeps, systemd-nspawn is
+// asked a second time, and ends at once. Returns also when systemd-nspawn ends.
+void repeat_lost_stop(const Nspawn& nspawn);
 
 }  // namespace container_init

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "hooks/control_group.h"
 #include "hooks/host_end.h"
 #include "hooks/pidfd.h"
+#include "hooks/process.h"
 #include "hooks/stop_guard.h"
 
 namespace container_init {
@@ -31,17 +31,24 @@ namespace {
 struct Waiter {
   const Network& network;
   const Log& log;
+  Nspawn nspawn;
   bool guards_stop = is_unit_process();
-  pid_t nspawn = getpid();
-  Descriptor nspawn_end = open_process(nspawn);
   Rtnetlink rtnetlink{};
   LinkEvents events{};
 };
 
+// We, after execve(2).
+Nspawn make_nspawn(const Config& config, const std::string& container_init) {
+  return {.process = getpid(),
+          .end = open_process(getpid()),
+          .container_init = container_init,
+          .sends_stop_signal = config.kill_signal.empty()};
+}
+
 void configure(Waiter& waiter) {
   const LinkNames names = names_of(make_host_plan(waiter.network));
   const Links links =
-      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn_end.get());
+      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn.end.get());
   if (failing(names, links, exists).empty())
     configure_host_end(waiter.rtnetlink, waiter.network, links);
 }
@@ -59,10 +66,10 @@ void end_nspawn(const Descriptor& nspawn_end) {
 void wait_and_configure(Waiter& waiter) {
   const int status = report_errors(waiter.log, [&] {
     configure(waiter);
-    if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn, waiter.nspawn_end);
+    if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn);
     return 0;
   });
-  if (status != 0) end_nspawn(waiter.nspawn_end);
+  if (status != 0) end_nspawn(waiter.nspawn.end);
 }
 
 // All but the standard streams and these.
@@ -83,7 +90,7 @@ void let_go_of_descriptors(const Waiter& waiter) {
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
   close_all_but(
-      {waiter.nspawn_end.get(), waiter.rtnetlink.descriptor(), waiter.events.descriptor()});
+      {waiter.nspawn.end.get(), waiter.rtnetlink.descriptor(), waiter.events.descriptor()});
 }
 
 // Forks a second time: the waiter becomes a child of the service manager, as systemd-nspawn would
@@ -98,23 +105,16 @@ int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
   return 0;
 }
 
-// Gives what the process gave to _exit(2).
-int wait_for(pid_t process) {
-  int status = 0;
-  while (waitpid(process, &status, 0) < 0)
-    if (errno != EINTR) return errno;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
-}
-
 }  // namespace
 
-void leave_waiter(const Network& network, const Log& log) {
-  Waiter waiter{.network = network, .log = log};
-  if (make_host_plan(network).empty() && !waiter.guards_stop) return;
+void leave_waiter(const Config& config, const std::string& container_init, const Log& log) {
+  Waiter waiter{
+      .network = config.network, .log = log, .nspawn = make_nspawn(config, container_init)};
+  if (make_host_plan(config.network).empty() && !waiter.guards_stop) return;
   const Descriptor control_group = open_subgroup("waiter");
   const pid_t child = fork();
   if (child == 0) _exit(fork_waiter(waiter, control_group));
-  if (const int error = child < 0 ? errno : wait_for(child); error != 0)
+  if (const int error = child < 0 ? errno : wait_for_end(child); error != 0)
     throw system_error(error, "leave a process that waits for the links of the container");
   if (waiter.guards_stop) keep_trace_of_stop();
 }

@@ -1,0 +1,92 @@
+#include "hooks/relay.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "common/descriptor.h"
+#include "common/error.h"
+#include "common/exec.h"
+#include "common/file.h"
+#include "common/program.h"
+#include "hooks/pidfd.h"
+#include "hooks/process.h"
+
+namespace container_init {
+namespace {
+
+struct Pipe {
+  Descriptor reader;
+  Descriptor writer;
+};
+
+Pipe make_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw system_error(errno, "make a pipe");
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+// Closes the reader at the end of its text.
+void copy_available(Descriptor& reader, int to) {
+  std::array<char, 4096> buffer;
+  const ssize_t size = read(reader.get(), buffer.data(), buffer.size());
+  if (size > 0) {
+    write_all(to, {buffer.data(), static_cast<std::size_t>(size)});
+  } else if (size == 0 || errno != EINTR) {
+    reader = Descriptor();
+  }
+}
+
+// Until the process has ended, though others may hold the pipes, and what it wrote is copied.
+void copy_until_end(Descriptor& output, Descriptor& errors, const Descriptor& process) {
+  for (bool ended = false;;) {
+    std::array<pollfd, 3> watched{{{output.get(), POLLIN, 0},
+                                   {errors.get(), POLLIN, 0},
+                                   {ended ? -1 : process.get(), POLLIN, 0}}};
+    const int ready = poll(watched.data(), watched.size(), ended ? 0 : -1);
+    if (ready < 0) continue;
+    if (ready == 0) return;
+    if (watched[0].revents != 0) copy_available(output, STDOUT_FILENO);
+    if (watched[1].revents != 0) copy_available(errors, STDERR_FILENO);
+    ended = ended || watched[2].revents != 0;
+  }
+}
+
+int execute(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+            const Log& log) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_DFL);  // systemd ignores it
+  clearenv();
+  for (const std::string& assignment : environment) putenv(const_cast<char*>(assignment.c_str()));
+  return report_errors(log, [&]() -> int { exec_program(command); });
+}
+
+}  // namespace
+
+int run_relayed(const std::vector<std::string>& command,
+                const std::vector<std::string>& environment, const Log& log) {
+  Pipe input = make_pipe();
+  Pipe output = make_pipe();
+  Pipe errors = make_pipe();
+  const pid_t child = fork();
+  if (child < 0) throw system_error(errno, "fork");
+  if (child == 0) {
+    dup2(input.reader.get(), STDIN_FILENO);
+    dup2(output.writer.get(), STDOUT_FILENO);
+    dup2(errors.writer.get(), STDERR_FILENO);
+    _exit(execute(command, environment, log));
+  }
+  input.writer = Descriptor();
+  output.writer = Descriptor();
+  errors.writer = Descriptor();
+  copy_until_end(output.reader, errors.reader, open_process(child));
+  return wait_for_end(child);
+}
+
+}  // namespace container_init
