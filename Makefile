@@ -75,12 +75,13 @@ help:
 	@echo 'make demo        run a container in a network of its own and ping it (root)'
 	@echo 'make check       run the tests'
 	@echo 'make bench       compare with scripts that do the same; RUNS=51'
+	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
 	@echo 'make lint        check format, style, scripts and manual pages'
 	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
-	@echo 'demo, check, bench and lint install what they miss, as root on Debian and Ubuntu.'
+	@echo 'demo, check, bench, fuzz and lint install what they miss, as root on Debian and Ubuntu.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
 
@@ -137,6 +138,10 @@ bench:
 	@tests/prerequisites --install build bench
 	@$(MAKE) --no-print-directory run-bench
 
+fuzz:
+	@tests/prerequisites --install build fuzz
+	@$(MAKE) --no-print-directory run-fuzz
+
 lint:
 	@tests/prerequisites --install build check lint
 	@$(MAKE) --no-print-directory run-lint
@@ -156,6 +161,23 @@ RUNS = 51
 
 run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%)
 	@tests/bench/bench $(BUILD) $(RUNS)
+
+# Fuzzing: libFuzzer, a program for each file. An input that fails is left in build/fuzz.
+FUZZ_SECONDS = 60
+FUZZ_TARGETS = $(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*.cc))
+FUZZ_FLAGS   = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+run-fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+build/fuzz/objects/%.o: %.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX,$@)
+	$(Q)clang++ $(ALL_CPPFLAGS) -std=c++20 $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/objects/tests/fuzz/%.o $(SOURCES:%.cc=build/fuzz/objects/%.o)
+	$(call say,LD,$@)
+	$(Q)clang++ $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(shell $(PKG_CONFIG) --libs libmnl 2>/dev/null || echo -lmnl)
 
 run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
 	@tests/run $(BUILD)
@@ -182,10 +204,10 @@ run-lint:
 	mandoc -Tlint -W warning $(MAN5:%=man/%) $(MAN8:%=man/%)
 
 # The macros of Catch2 are not for clang-tidy.
-TIDIED  = $(filter-out tests/unit/%,$(filter %.cc,$(LINTED)))
-LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/bench/*.c)
+TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
+LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/fuzz/*.h tests/fuzz/*.cc tests/bench/*.c)
 SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequisites tests/demo \
-          tests/run tests/bench/*.bash .ci/run
+          tests/run tests/fuzz/run tests/bench/*.bash .ci/run
 
 # Installation
 
@@ -214,7 +236,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check bench lint run-demo run-check run-bench run-lint install uninstall dist clean always
+.PHONY: all help demo check bench fuzz lint run-demo run-check run-bench run-fuzz run-lint install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)

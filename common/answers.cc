@@ -10,6 +10,9 @@
 namespace container_init {
 namespace {
 
+// MAX_ERRNO of linux/err.h.
+constexpr int kLargestError = 4095;
+
 Error malformed() { return system_error(EBADMSG, "read the kernel's answer"); }
 
 int keep_text(const nlattr* attribute, void* text) {
@@ -41,6 +44,7 @@ Answer read_answer(const nlmsghdr& header) {
   }
   if (header.nlmsg_len < mnl_nlmsg_size(sizeof(nlmsgerr))) throw malformed();
   const auto& error = *static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&header));
+  if (error.error > 0 || error.error < -kLargestError) throw malformed();
   return {-error.error, extended_text(header, error), {}};
 }
 

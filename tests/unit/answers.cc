@@ -3,6 +3,7 @@
 #include <linux/netlink.h>
 
 #include <cerrno>
+#include <limits>
 #include <cstring>
 
 #include "tests/unit/catch.h"
@@ -257,6 +258,14 @@ TEST_CASE("a text without its end, or longer than the message, is no text") {
 TEST_CASE("the error number is the kernel's, turned positive") {
   for (const int number : {EPERM, EEXIST, ENODEV, EOPNOTSUPP})
     CHECK(answer_to(with(from_hex(kCappedError), kErrorNumber, -number)).error == number);
+}
+
+TEST_CASE("an error number that no kernel gives is refused") {
+  for (const int number : {1, -4096, std::numeric_limits<int>::min()}) {
+    CAPTURE(number);
+    const Bytes message = with(from_hex(kCappedError), kErrorNumber, number);
+    CHECK(caught_from([&] { answer_to(message); }).exit == Exit::system);
+  }
 }
 
 TEST_CASE("whatever byte is wrong, nothing behind the datagram is read") {
