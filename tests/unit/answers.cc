@@ -3,8 +3,8 @@
 #include <linux/netlink.h>
 
 #include <cerrno>
-#include <limits>
 #include <cstring>
+#include <limits>
 
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
