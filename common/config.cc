@@ -201,8 +201,8 @@ Network read_host_network(Reader& reader, const std::string& instance, Faults& f
 
 // Empty where it is not set.
 std::vector<std::string> read_reload_command(Reader& reader) {
-  const auto command = reader.value("RELOAD_COMMAND", split_quoted, kQuotedForm)
-                           .value_or(std::vector<std::string>{});
+  auto command = reader.value("RELOAD_COMMAND", split_quoted, kQuotedForm)
+                     .value_or(std::vector<std::string>{});
   if (!command.empty() && !is_absolute_path(command.front()))
     reader.fault("RELOAD_COMMAND", command.front(), "not an absolute path", kCommandForm);
   return command;
