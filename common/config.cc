@@ -176,18 +176,35 @@ std::string read_instance(Reader& reader) {
   return reader.checked("INSTANCE", is_machine_name, kMachineForm);
 }
 
-// A namespace that somebody else made has its own links.
+// A namespace that somebody else made has its own links, and systemd-nspawn makes none for it.
 void check_network_namespace(Reader& reader) {
   if (!reader.has("NETWORK_NAMESPACE_PATH")) return;
   const auto exclude = [&](std::string_view variable) {
-    if (reader.has(variable))
+    if (reader.has(variable) && reader.text(variable) != "0")
       reader.fault(
           fmt::format("NETWORK_NAMESPACE_PATH and {} are both set; wanted: one of them, as "
-                      "no pair can be made for a namespace that exists",
+                      "nothing can be made for a namespace that exists",
                       variable));
   };
   for (const auto variable : kMainPairVariables) exclude(variable);
-  exclude("EXTRA_VETHS");
+  for (const auto variable :
+       {"EXTRA_VETHS", "PRIVATE_NETWORK", "INTERFACES", "MACVLANS", "HOST_PORT"})
+    exclude(variable);
+}
+
+// --private-network, --network-veth, -n and the like, beside our own.
+bool is_network_flag(const std::string& flag) {
+  return flag.starts_with("--private-network") || flag.starts_with("--network-") || flag == "-n";
+}
+
+// systemd-nspawn forwards ports only to a network of the container's own.
+void check_ports(Reader& reader, const Config& config) {
+  const bool own_network = has_private_network(config) ||
+                           std::ranges::any_of(config.extra_nspawn_flags, is_network_flag);
+  if (!config.host_ports.empty() && !own_network)
+    reader.fault(
+        "HOST_PORT is set, and the container shares the host's network; wanted: addresses, a "
+        "bridge or PRIVATE_NETWORK=1 with it");
 }
 
 // With the names that the links have on the host.
@@ -213,6 +230,12 @@ void throw_faults(Faults faults) {
 }
 
 }  // namespace
+
+bool has_private_network(const Config& config) {
+  return config.private_network || config.network.pair || !config.network.extra_pairs.empty() ||
+         !config.network_namespace_path.empty() || !config.interfaces.empty() ||
+         !config.macvlans.empty();
+}
 
 Network parse_network(const Environment& environment) {
   Faults faults;
@@ -273,6 +296,7 @@ Config parse_config(const Environment& environment) {
       reader.value("DEVICE_TIMEOUT", parse_seconds, kSecondsForm).value_or(config.device_timeout);
   config.extra_nspawn_flags = reader.value("EXTRA_NSPAWN_FLAGS", split_quoted, kQuotedForm)
                                   .value_or(std::vector<std::string>{});
+  check_ports(reader, config);
   read_reload_command(reader);  // reload's, but a fault of it is told before the start
   throw_faults(std::move(faults));
   return config;

@@ -61,6 +61,9 @@ struct Config {
   std::vector<std::string> extra_nspawn_flags;
 };
 
+// Whether systemd-nspawn gives the container a network apart from the host's.
+bool has_private_network(const Config& config);
+
 // What reload runs in a container.
 struct Reload {
   std::string instance;

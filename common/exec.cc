@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -71,6 +72,11 @@ bool is_executable_file(const std::string& path) {
          access(path.c_str(), X_OK) == 0;
 }
 
+bool is_on_noexec(const std::string& path) {
+  struct statvfs status {};
+  return statvfs(path.c_str(), &status) == 0 && (status.f_flag & ST_NOEXEC) != 0;
+}
+
 // Follows interpreters as execve(2) does, to the first that is the cause of its error.
 template <typename IsFine>
 std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
@@ -98,7 +104,10 @@ std::string explain(int error, const std::string& path) {
   }
   if (error == EACCES) {
     const auto refused = find_culprit(path, is_executable_file);
-    return refused ? fmt::format("{} is not an executable file", shown(*refused)) : "";
+    if (!refused) return {};
+    return fmt::format("{} is {}", shown(*refused),
+                       is_on_noexec(*refused) ? "on a file system that is mounted noexec"
+                                              : "not an executable file");
   }
   if (error == ENOEXEC) return "neither a program for this machine nor a script with #!";
   return {};

@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,19 +65,17 @@ constexpr std::array<Namespace, 8> kNamespaces = {{{"user", CLONE_NEWUSER},
                                                    {"mnt", CLONE_NEWNS},
                                                    {"time", CLONE_NEWTIME}}};
 
-bool are_different(const std::string& path, const std::string& other) {
-  struct stat a {};
-  struct stat b {};
-  return stat(path.c_str(), &a) == 0 && stat(other.c_str(), &b) == 0 && a.st_ino != b.st_ino;
-}
-
 // setns(2) refuses to enter the user namespace that one is in.
 int namespaces_apart(pid_t process) {
   int flags = 0;
-  for (const auto& [name, flag] : kNamespaces)
-    if (are_different(fmt::format("/proc/self/ns/{}", name),
-                      fmt::format("/proc/{}/ns/{}", process, name)))
-      flags |= flag;
+  for (const auto& [name, flag] : kNamespaces) {
+    const auto own = identify(fmt::format("/proc/self/ns/{}", name));
+    if (!own) continue;  // older than this kind of namespace
+    const auto other = identify(fmt::format("/proc/{}/ns/{}", process, name));
+    if (!other)
+      throw system_error(errno, fmt::format("look at the namespaces of process {}", process));
+    if (*own != *other) flags |= flag;
+  }
   return flags;
 }
 

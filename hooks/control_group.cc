@@ -42,7 +42,8 @@ Descriptor open_subgroup(const std::string& name) {
   if (own.empty() || !is_alone_in(own)) return Descriptor();
   const std::string path = own + '/' + name;
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
-    throw system_error(errno, "make control group " + path);
+    throw system_error(errno, "make control group " + path,
+                       errno == EROFS ? "ProtectControlGroups= cannot be used" : "");
   Descriptor file(open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.is_open()) throw system_error(errno, "open control group " + path);
   return file;

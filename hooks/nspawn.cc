@@ -106,12 +106,6 @@ std::string bind_container_init(Words& command, const Nix& nix, const std::strin
 
 }  // namespace
 
-bool has_private_network(const Config& config) {
-  return config.private_network || has_pairs(config.network) ||
-         !config.network_namespace_path.empty() || !config.interfaces.empty() ||
-         !config.macvlans.empty();
-}
-
 std::string stage2_path(const Config& config, const Nix& nix) {
   if (!config.stage2.empty()) return config.stage2;
   if (!config.system_path.empty()) return config.system_path + "/init";

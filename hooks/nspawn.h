@@ -10,9 +10,6 @@
 
 namespace container_init {
 
-// Whether systemd-nspawn gives the container a network of its own.
-bool has_private_network(const Config& config);
-
 // The real init, as a path inside.
 std::string stage2_path(const Config& config, const Nix& nix);
 

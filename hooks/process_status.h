@@ -33,7 +33,7 @@ struct FileId {
   bool operator==(const FileId&) const = default;
 };
 
-// Nothing where there is no such file.
+// Nothing, with errno, where there is no such file.
 std::optional<FileId> identify(const std::string& path);
 
 // The program that a process executes; nothing where it has ended.

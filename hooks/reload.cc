@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/error.h"
+#include "common/exec.h"
 #include "common/program.h"
 #include "common/words.h"
 #include "hooks/container_entry.h"
@@ -44,6 +45,10 @@ std::vector<std::string> login_environment() {
 }
 
 pid_t require_leader(const std::string& instance) {
+  if (find_program("machinectl").empty())
+    throw Error(Exit::system,
+                "cannot find machinectl in PATH: Debian and Fedora have it in the package "
+                "systemd-container");
   if (is_registered(instance))
     if (const auto leader = find_leader(instance)) return *leader;
   throw Error(Exit::system,

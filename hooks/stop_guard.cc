@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include <fmt/core.h>
+
 #include "common/stop_signal.h"
 #include "hooks/pidfd.h"
 #include "hooks/process_status.h"
@@ -52,9 +54,11 @@ bool was_asked_to_stop(pid_t nspawn) {
 
 }  // namespace
 
-bool is_unit_process() {
+bool can_guard_stop() {
+  const std::string own = std::to_string(getpid());
   const char* process = std::getenv("SYSTEMD_EXEC_PID");
-  return process != nullptr && process == std::to_string(getpid());
+  return process != nullptr && process == own &&
+         access(fmt::format("/proc/self/task/{}/children", own).c_str(), R_OK) == 0;
 }
 
 void keep_trace_of_stop() {

@@ -16,9 +16,10 @@
 
 namespace container_init {
 
-// Whether we are the process of a unit that systemd stops by SIGTERM; systemd.exec(5) tells by
-// SYSTEMD_EXEC_PID. A shell sends SIGCONT for its own reasons.
-bool is_unit_process();
+// Whether we are the process of a unit, which systemd stops by SIGTERM, and the kernel tells of
+// children (CONFIG_PROC_CHILDREN). systemd.exec(5) tells of the unit by SYSTEMD_EXEC_PID; a shell
+// sends SIGCONT for its own reasons.
+bool can_guard_stop();
 
 // From here on, and across execve(2).
 void keep_trace_of_stop();

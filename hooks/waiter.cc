@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include "common/descriptor.h"
@@ -18,6 +19,7 @@
 #include "common/plan.h"
 #include "common/program.h"
 #include "common/rtnetlink.h"
+#include "common/stop_signal.h"
 #include "hooks/control_group.h"
 #include "hooks/host_end.h"
 #include "hooks/pidfd.h"
@@ -32,17 +34,23 @@ struct Waiter {
   const Network& network;
   const Log& log;
   Nspawn nspawn;
-  bool guards_stop = is_unit_process();
+  bool guards_stop = can_guard_stop();
   Rtnetlink rtnetlink{};
   LinkEvents events{};
 };
+
+// Also the default.
+bool is_stop_signal(const std::string& name) {
+  return name.empty() || name == "SIGRTMIN+3" || name == "RTMIN+3" ||
+         name == std::to_string(kStopSignal);
+}
 
 // We, after execve(2).
 Nspawn make_nspawn(const Config& config, const std::string& container_init) {
   return {.process = getpid(),
           .end = open_process(getpid()),
           .container_init = container_init,
-          .sends_stop_signal = config.kill_signal.empty()};
+          .sends_stop_signal = is_stop_signal(config.kill_signal)};
 }
 
 void configure(Waiter& waiter) {

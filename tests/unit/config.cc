@@ -83,7 +83,7 @@ constexpr auto kSignal = "a signal name, as in SIGTERM or SIGRTMIN+3"sv;
 constexpr auto kQuoted = "words, quoted as in a shell"sv;
 constexpr auto kOneEach = "one each for the two ends of the pair"sv;
 constexpr auto kAnotherMachine = "the address of another machine as gateway"sv;
-constexpr auto kOneOfThem = "one of them, as no pair can be made for a namespace that exists"sv;
+constexpr auto kOneOfThem = "one of them, as nothing can be made for a namespace that exists"sv;
 
 std::string fault(std::string_view what, std::string_view wanted) {
   return fmt::format("{}; wanted: {}", what, wanted);
@@ -259,6 +259,12 @@ std::string exclusion(std::string_view assignment) {
   return fault(fmt::format("NETWORK_NAMESPACE_PATH and {} are both set", variable), kOneOfThem);
 }
 
+// Ports need one.
+Assignments with_own_network(std::string_view assignment) {
+  if (!assignment.starts_with("HOST_PORT=")) return {assignment};
+  return {assignment, "EXTRA_NSPAWN_FLAGS=-n"};
+}
+
 }  // namespace
 
 TEST_CASE("a fault of the network names variable, value, reason and accepted form") {
@@ -274,7 +280,7 @@ TEST_CASE("a fault of the network names variable, value, reason and accepted for
 TEST_CASE("so does a fault of all else, which is no fault of the network") {
   for (const auto& [assignment, what, wanted] : kHostFaults) {
     CAPTURE(assignment);
-    CHECK(web_faults({assignment}) == Lines{fault(what, wanted)});
+    CHECK(web_faults(with_own_network(assignment)) == Lines{fault(what, wanted)});
     CHECK(network_faults({assignment}).empty());
     CHECK(host_network_faults({"INSTANCE=web", assignment}).empty());
   }
@@ -332,6 +338,12 @@ TEST_CASE("a namespace of somebody else's excludes every pair") {
     CHECK(web_faults({"NETWORK_NAMESPACE_PATH=", excluded}).empty());
     CHECK(web_faults({kSet, excluded.substr(0, excluded.find('=') + 1)}).empty());
   }
+  for (const std::string_view excluded :
+       {"PRIVATE_NETWORK=1", "INTERFACES=a", "MACVLANS=a", "HOST_PORT=80"}) {
+    CAPTURE(excluded);
+    CHECK(web_faults({kSet, excluded}) == Lines{exclusion(excluded)});
+  }
+  CHECK(web_faults({kSet, "PRIVATE_NETWORK=0"}).empty());
 }
 
 TEST_CASE("all faults are reported at once, in a fixed order") {
@@ -389,6 +401,10 @@ TEST_CASE("all faults are reported at once, in a fixed order") {
             exclusion("LOCAL_MAC_ADDRESS"),
             exclusion("HOST_BRIDGE"),
             exclusion("EXTRA_VETHS"),
+            exclusion("PRIVATE_NETWORK"),
+            exclusion("INTERFACES"),
+            exclusion("MACVLANS"),
+            exclusion("HOST_PORT"),
             fault(R"(root="x": not valid)", kPath),
             fault(R"(PRIVATE_NETWORK="x": neither 1 nor 0)", kFlag),
             fault(R"(PRIVATE_USERS="x": not valid)", kUsers),
@@ -553,16 +569,16 @@ TEST_CASE("an empty key of an extra pair is not set") {
 }
 
 TEST_CASE("every variable of the host's programs is read") {
-  const Config config = web(
-      {"root=/var/lib/machines/web", "PRIVATE_NETWORK=1", "PRIVATE_USERS=pick",
-       "NETWORK_NAMESPACE_PATH=/run/netns/a", "HOST_PORT=tcp:8080:80,53", "INTERFACES= a  b:c\n",
-       "MACVLANS=d\te:f", "CAPABILITIES=CAP_KILL,all", "TMPFS=/tmp /var:size=1M", "EPHEMERAL=1",
-       "SYSTEM_PATH=/nix/store/x", "STAGE2=/init", "COPY_RESOLV_CONF=0", "FLAKE=github:a/b#c d",
-       "KILL_SIGNAL=SIGTERM", "DEVICE_TIMEOUT=0", "EXTRA_NSPAWN_FLAGS=--bind='/a b' \"c d\""});
+  const Config config =
+      web({"root=/var/lib/machines/web", "PRIVATE_NETWORK=1", "PRIVATE_USERS=pick",
+           "HOST_PORT=tcp:8080:80,53", "INTERFACES= a  b:c\n", "MACVLANS=d\te:f",
+           "CAPABILITIES=CAP_KILL,all", "TMPFS=/tmp /var:size=1M", "EPHEMERAL=1",
+           "SYSTEM_PATH=/nix/store/x", "STAGE2=/init", "COPY_RESOLV_CONF=0", "FLAKE=github:a/b#c d",
+           "KILL_SIGNAL=SIGTERM", "DEVICE_TIMEOUT=0", "EXTRA_NSPAWN_FLAGS=--bind='/a b' \"c d\""});
   CHECK(config.root == "/var/lib/machines/web");
   CHECK(config.private_network);
   CHECK(config.private_users == "pick");
-  CHECK(config.network_namespace_path == "/run/netns/a");
+  CHECK(web({"NETWORK_NAMESPACE_PATH=/run/netns/a"}).network_namespace_path == "/run/netns/a");
   CHECK(config.host_ports == Lines{"tcp:8080:80", "53"});
   CHECK(config.interfaces == Lines{"a", "b:c"});
   CHECK(config.macvlans == Lines{"d", "e:f"});
@@ -610,7 +626,22 @@ TEST_CASE("values that are accepted") {
                                  "LOCAL_ADDRESS6=fe80::2/64",
                                  "FLAKE=\xff"}) {
     CAPTURE(assignment);
-    CHECK(web_faults({assignment}).empty());
+    CHECK(web_faults(with_own_network(assignment)).empty());
+  }
+}
+
+TEST_CASE("ports need a network of the container's own") {
+  const Lines lines{
+      "HOST_PORT is set, and the container shares the host's network; wanted: addresses, a "
+      "bridge or PRIVATE_NETWORK=1 with it"};
+  CHECK(web_faults({"HOST_PORT=80"}) == lines);
+  CHECK(web_faults({"HOST_PORT=80", "EXTRA_NSPAWN_FLAGS=--bind=/a"}) == lines);
+  for (const auto* own :
+       {"PRIVATE_NETWORK=1", "LOCAL_ADDRESS=10.0.0.2", "HOST_BRIDGE=br0", "EXTRA_VETHS=a",
+        "INTERFACES=a", "MACVLANS=a", "EXTRA_NSPAWN_FLAGS=--bind=/a --network-zone=z",
+        "EXTRA_NSPAWN_FLAGS=-n", "EXTRA_NSPAWN_FLAGS=--private-network=yes"}) {
+    CAPTURE(own);
+    CHECK(web_faults({"HOST_PORT=80", own}).empty());
   }
 }
 
