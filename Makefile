@@ -75,13 +75,14 @@ help:
 	@echo 'make demo        run a container in a network of its own and ping it (root)'
 	@echo 'make check       run the tests'
 	@echo 'make bench       compare with scripts that do the same; RUNS=51'
+	@echo 'make faults      make every system call of every program fail (root)'
 	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
 	@echo 'make lint        check format, style, scripts and manual pages'
 	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
-	@echo 'demo, check, bench, fuzz and lint install what they miss, as root on Debian and Ubuntu.'
+	@echo 'demo, check, bench, faults, fuzz and lint install what they miss, as root on Debian and Ubuntu.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
 
@@ -138,6 +139,10 @@ bench:
 	@tests/prerequisites --install build bench
 	@$(MAKE) --no-print-directory run-bench
 
+faults:
+	@tests/prerequisites --install build check
+	@$(MAKE) --no-print-directory run-faults
+
 fuzz:
 	@tests/prerequisites --install build fuzz
 	@$(MAKE) --no-print-directory run-fuzz
@@ -161,6 +166,15 @@ RUNS = 51
 
 run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%)
 	@tests/bench/bench $(BUILD) $(RUNS)
+
+# Faults: strace makes every system call fail, and kills before it.
+run-faults: $(BINARIES) $(BUILD)/tests/nspawn
+	@tests/faults/run $(BUILD)
+
+$(BUILD)/tests/nspawn: tests/faults/nspawn.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -O2 -Wall -Wextra -static -s -o $@ $<
 
 # Fuzzing: libFuzzer, a program for each file. An input that fails is left in build/fuzz.
 FUZZ_SECONDS = 60
@@ -205,9 +219,9 @@ run-lint:
 
 # The macros of Catch2 are not for clang-tidy.
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
-LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/fuzz/*.h tests/fuzz/*.cc tests/bench/*.c)
+LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/fuzz/*.h tests/fuzz/*.cc tests/bench/*.c tests/faults/*.c)
 SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequisites tests/demo \
-          tests/run tests/fuzz/run tests/bench/*.bash .ci/run
+          tests/run tests/fuzz/run tests/faults/run tests/bench/*.bash .ci/run
 
 # Installation
 
@@ -236,7 +250,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check bench fuzz lint run-demo run-check run-bench run-fuzz run-lint install uninstall dist clean always
+.PHONY: all help demo check bench faults fuzz lint run-demo run-check run-bench run-faults run-fuzz run-lint install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)
