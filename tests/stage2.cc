@@ -1,11 +1,16 @@
 // A stage 2 for tests and the demo: one static file that needs nothing else in its root.
 //
 //   stage2 report [ARG...]  prints what it was started with, a line each
-//   stage2 wait             prints "ready", then waits for SIGRTMIN+3 and exits with 0
+//   stage2 exit STATUS      exits with it
+//   stage2 [wait]           prints "ready" and says so to $NOTIFY_SOCKET, then waits for a signal
+//                           of systemd(1): SIGRTMIN+3 exits with 0, +4 powers off, +5 reboots
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/reboot.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,21 +18,24 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace {
 
-// In glibc's numbers, as systemd-nspawn sends it.
+// In glibc's numbers, as systemd-nspawn and machinectl send them.
 constexpr int kStopSignal = 37;
+constexpr int kPowerOffSignal = 38;
+constexpr int kRebootSignal = 39;
 
-void print_descriptors() {
-  DIR* directory = opendir("/proc/self/fd");
+void print_links(const char* kind, const std::string& in) {
+  DIR* directory = opendir(in.c_str());
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
-    if (entry->d_name[0] == '.' || std::atoi(entry->d_name) == dirfd(directory)) continue;
+    if (entry->d_name[0] == '.' || entry->d_name == std::to_string(dirfd(directory))) continue;
     std::array<char, 256> target{};
-    const std::string path = std::string("/proc/self/fd/") + entry->d_name;
+    const std::string path = in + '/' + entry->d_name;
     if (readlink(path.c_str(), target.data(), target.size() - 1) >= 0)
-      std::printf("fd %s %s\n", entry->d_name, target.data());
+      std::printf("%s %s %s\n", kind, entry->d_name, target.data());
   }
   closedir(directory);
 }
@@ -49,29 +57,50 @@ int report(char** argv) {
   std::array<char, 256> directory{};
   if (getcwd(directory.data(), directory.size()) != nullptr)
     std::printf("cwd %s\n", directory.data());
-  print_descriptors();
+  print_links("fd", "/proc/self/fd");
+  print_links("ns", "/proc/self/ns");
   print_signals();
   return 0;
 }
 
-// As systemd does: the signal stays blocked and is read from a descriptor.
+// sd_notify(3), for a socket in the file system.
+void notify_ready() {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  if (path == nullptr || std::strlen(path) >= sizeof(address.sun_path)) return;
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path, std::strlen(path));
+  const int notified = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  constexpr std::string_view kMessage = "READY=1";
+  sendto(notified, kMessage.data(), kMessage.size(), 0, reinterpret_cast<sockaddr*>(&address),
+         sizeof(address));
+  close(notified);
+}
+
+// As systemd does: the signals stay blocked and are read from a descriptor.
 int wait_for_stop() {
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, kStopSignal);
-  sigprocmask(SIG_BLOCK, &stop, nullptr);
-  const int signals = signalfd(-1, &stop, SFD_CLOEXEC);
+  sigset_t expected;
+  sigemptyset(&expected);
+  for (const int signal : {kStopSignal, kPowerOffSignal, kRebootSignal})
+    sigaddset(&expected, signal);
+  sigprocmask(SIG_BLOCK, &expected, nullptr);
+  const int signals = signalfd(-1, &expected, SFD_CLOEXEC);
   std::puts("ready");
   std::fflush(stdout);
+  notify_ready();
   signalfd_siginfo received;
-  return read(signals, &received, sizeof(received)) == sizeof(received) ? 0 : 1;
+  if (read(signals, &received, sizeof(received)) != sizeof(received)) return 1;
+  if (received.ssi_signo == kPowerOffSignal) return reboot(RB_POWER_OFF);
+  if (received.ssi_signo == kRebootSignal) return reboot(RB_AUTOBOOT);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc >= 2 && std::strcmp(argv[1], "report") == 0) return report(argv);
-  if (argc == 2 && std::strcmp(argv[1], "wait") == 0) return wait_for_stop();
-  std::fputs("usage: stage2 report [ARG...] | wait\n", stderr);
+  if (argc == 3 && std::strcmp(argv[1], "exit") == 0) return std::atoi(argv[2]);
+  if (argc == 1 || (argc == 2 && std::strcmp(argv[1], "wait") == 0)) return wait_for_stop();
+  std::fputs("usage: stage2 report [ARG...] | exit STATUS | [wait]\n", stderr);
   return 64;
 }
