@@ -74,6 +74,7 @@ help:
 	@echo 'make             build the programs into build/'
 	@echo 'make demo        run a container in a network of its own and ping it (root)'
 	@echo 'make check       run the tests'
+	@echo 'make check-host  run tests on a whole host in QEMU (root); TESTS="-k bridge" HOST_CACHE=DIR'
 	@echo 'make bench       compare with scripts that do the same; RUNS=51'
 	@echo 'make faults      make every system call of every program fail (root)'
 	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
@@ -82,7 +83,7 @@ help:
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
-	@echo 'demo, check, bench, faults, fuzz and lint install what they miss, as root on Debian and Ubuntu.'
+	@echo 'demo, check, check-host, bench, faults, fuzz and lint install what they miss, as root on Debian.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
 
@@ -134,6 +135,11 @@ demo:
 check:
 	@tests/prerequisites --install build check
 	@$(MAKE) --no-print-directory run-check
+
+check-host:
+	@tests/host/run --check
+	@tests/prerequisites --install build host
+	@$(MAKE) --no-print-directory run-check-host
 
 bench:
 	@tests/prerequisites --install build bench
@@ -201,6 +207,15 @@ $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/objects/tests/fuzz/%.o 
 run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
 	@tests/run $(BUILD)
 
+# The Debian that is booted; elsewhere it outlives `make clean`.
+HOST_CACHE = build/host
+
+run-check-host: $(BINARIES) $(BUILD)/tests/stage2
+	$(if $(filter no,$(STATIC)),$(error check-host runs the programs on another system: STATIC=yes is wanted))
+	@rm -rf $(BUILD)/tests/installed
+	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
+	@TESTS='$(subst ','\'',$(TESTS))' tests/host/run $(BUILD) '$(HOST_CACHE)'
+
 UNIT_OBJECTS = $(UNIT:%.cc=$(BUILD)/%.o)
 CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
 
@@ -226,7 +241,7 @@ run-lint:
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
 LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/fuzz/*.h tests/fuzz/*.cc tests/bench/*.c tests/faults/*.c)
 SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequisites tests/demo \
-          tests/run tests/fuzz/run tests/faults/run tests/bench/*.bash .ci/run
+          tests/run tests/fuzz/run tests/faults/run tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Installation
 
@@ -255,7 +270,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check bench faults fuzz lint run-demo run-check run-bench run-faults run-fuzz run-lint install uninstall dist clean always
+.PHONY: all help demo check check-host bench faults fuzz lint run-demo run-check run-check-host run-bench run-faults run-fuzz run-lint install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)

@@ -1,0 +1,214 @@
+"""How a container starts, stops, restarts and fails, and what is left of it."""
+
+import os
+import pathlib
+import random
+import time
+
+import pytest
+
+from container import wait_until
+from host import (LONG, PAIR, POWER_OFF, REBOOT, assert_reachable, assert_unreachable, run,
+                  seconds_to, succeed)
+
+
+def wait_for_state(container, state):
+    wait_until(lambda: container.state() == state, seconds=LONG, pause=0.1)
+
+
+def test_reboot_inside(host, container):
+    web = container(**PAIR)
+    web.start()
+    before = web.leader()
+    web.signal(REBOOT)
+    wait_until(lambda: web.property("NRestarts") == "1", seconds=LONG, pause=0.1)
+    wait_for_state(web, "active")
+    assert web.leader() != before
+    assert_reachable(host, web)
+
+
+def test_poweroff_inside(host, container):
+    web = container(**PAIR)
+    web.start()
+    web.signal(POWER_OFF)
+    wait_for_state(web, "inactive")
+    time.sleep(3)
+    assert (web.state(), web.property("Result")) == ("inactive", "success")
+    assert web.property("NRestarts") == "0"
+    assert_unreachable(host, web)
+
+
+def stop_latency(container, moment):
+    container.start_soon()
+    time.sleep(moment)
+    latency = seconds_to(lambda: succeed("systemctl", "stop", container.service))
+    ended = [container.property(key) for key in ("ActiveState", "Result", "ExecMainStatus")]
+    assert ended == ["inactive", "success", "0"], f"stopped at {moment * 1000:.0f} ms"
+    return latency
+
+
+def test_stop_at_any_moment(host, container, record_property):
+    """A stop is neither lost nor late, from the moment that the start is asked for."""
+    web = container(**PAIR)
+    before = host.traces()
+    ready = seconds_to(web.start)
+    web.stop()
+    order = random.Random(1)
+    moments = [order.uniform(0, limit * ready) for limit in (0.2, 0.5, 1, 1.2) for _ in range(25)]
+    latencies = sorted((stop_latency(web, moment), moment) for moment in moments)
+    latency, moment = latencies[-1]
+    record_property("ready after", f"{ready:.2f} s")
+    record_property("worst of 100 stops", f"{latency:.2f} s, at {moment * 1000:.0f} ms")
+    record_property("median", f"{latencies[50][0]:.2f} s")
+    assert latency < 10
+    assert host.settled(before) == before
+
+
+def test_stop_while_post_start_runs(container):
+    """systemd ends it with SIGTERM, which is no failure."""
+    web = container(**PAIR)
+    web.drop_in("ExecStartPost=sleep 60")
+    web.start_soon()
+    wait_until(lambda: web.property("SubState") == "start-post", seconds=LONG, pause=0.1)
+    assert seconds_to(web.stop) < 10
+
+
+def test_start_after_kill(host, container):
+    web = container(**PAIR)
+    web.start()
+    for _ in range(5):
+        succeed("systemctl", "kill", "--kill-whom=main", "--signal=KILL", web.service)
+        web.start("restart")
+        assert_reachable(host, web)
+
+
+def test_comes_back_after_kill(host, container):
+    """Nobody asks for it: Restart= does."""
+    web = container(**PAIR)
+    web.start()
+    os.kill(int(web.property("MainPID")), 9)
+    wait_until(lambda: web.property("NRestarts") == "1", seconds=LONG, pause=0.1)
+    wait_for_state(web, "active")
+    assert_reachable(host, web)
+
+
+@pytest.fixture
+def other():
+    """A unit that machined may take for a container."""
+    succeed("systemd-run", "--unit=other", "--slice=machine.slice", "sleep", "infinity")
+    yield succeed("systemctl", "show", "--property=MainPID", "--value", "other").strip()
+    run("systemctl", "stop", "other")
+    run("systemctl", "reset-failed", "other")
+    run("systemctl", "start", "systemd-machined")
+
+
+def test_stale_registration(host, container, other):
+    """machined was away when the leader ended."""
+    succeed("busctl", "call", "org.freedesktop.machine1", "/org/freedesktop/machine1",
+            "org.freedesktop.machine1.Manager", "RegisterMachine", "sayssus",
+            "web", "0", "test", "container", other, "/")
+    web = container(**PAIR)
+    assert web.registered()
+    succeed("systemctl", "stop", "systemd-machined")
+    succeed("systemctl", "kill", "--signal=KILL", "other")
+    assert web.registered()
+    web.start()
+    assert_reachable(host, web)
+
+
+def test_stale_link(host, container):
+    """As a host that crashed half-way leaves it."""
+    host.ip("link add ve-web type veth peer name stale")
+    web = container(**PAIR)
+    web.start()
+    assert_reachable(host, web)
+    assert "deleted link ve-web, left by an earlier run" in web.journal()
+
+
+BROKEN = {"HOST_ADDRESS": "10.1.0.300", "LOCAL_ADDRESS6": "10.1.0.2", "PRIVATE_NETWORK": "yes",
+          "EXTRA_NSPAWN_FLAGS": "--bind='/a"}
+
+
+def test_broken_configuration(container, record_property):
+    """All faults are shown where one looks for them, at once, and nothing tries again."""
+    web = container(**BROKEN)
+    elapsed = seconds_to(web.try_start)
+    record_property("failed after", f"{elapsed:.2f} s")
+    assert elapsed < 10
+    time.sleep(3)
+    assert web.state() == "failed"
+    assert web.property("ExecMainStatus") == "78"
+    assert web.property("NRestarts") == "0"
+    status = run("systemctl", "status", "--no-pager", "--full", web.service).stdout
+    for variable in BROKEN:
+        assert f"{variable}=" in status
+
+
+def test_missing_bridge_is_named(container, once):
+    web = container(once, HOST_BRIDGE="br0", DEVICE_TIMEOUT="1")
+    assert web.try_start().returncode != 0
+    assert "no link br0 after 1 s, wanted by HOST_BRIDGE" in web.journal()
+
+
+def test_missing_stage2_is_named(container, once):
+    web = container(once, STAGE2="/sbin/other", **PAIR)
+    assert web.try_start().returncode != 0
+    assert web.property("ExecMainStatus") == "127"
+    assert "cannot execute /sbin/other: No such file or directory" in web.journal()
+
+
+def test_ephemeral(host, container):
+    web = container(EPHEMERAL="1", **PAIR)
+    web.start()
+    assert_reachable(host, web)
+    web.inside("/written").write_text("gone at the end")
+    assert not (web.root / "written").exists()
+    web.stop()
+    assert not (web.root / "written").exists()
+
+
+def test_tmpfs(host, container):
+    web = container(TMPFS="/scratch:size=1M,mode=0700", **PAIR)
+    web.start()
+    mounts = web.inside("/proc/1/mounts").read_text().splitlines()
+    scratch = [line.split() for line in mounts if line.split()[1] == "/scratch"]
+    assert len(scratch) == 1 and scratch[0][2] == "tmpfs" and "size=1024k" in scratch[0][3]
+    assert_reachable(host, web)
+
+
+def test_private_users(host, container):
+    web = container(PRIVATE_USERS="pick", **PAIR)
+    web.start()
+    assert_reachable(host, web)
+    first = pathlib.Path(f"/proc/{web.leader()}/uid_map").read_text().split()
+    assert first[0] == "0" and int(first[1]) >= 0x10000
+    web.stop()
+    web.start()
+    assert_reachable(host, web)
+
+
+def reported(container):
+    """What `stage2 report` printed when it was run by a reload, by its first two words."""
+    lines = [line.split(maxsplit=2) for line in container.journal().splitlines()]
+    return {tuple(words[:2]): words[2] for words in lines if len(words) == 3}
+
+
+@pytest.mark.parametrize("users", ["no", "pick"])
+def test_reload(host, container, users):
+    """The command runs in every namespace of the container."""
+    web = container(PRIVATE_USERS=users, RELOAD_COMMAND="/sbin/init report", **PAIR)
+    web.start()
+    succeed("systemctl", "reload", web.service)
+    found = wait_until(lambda: reported(web), pause=0.1)
+    for namespace in ("mnt", "net", "pid", "uts", "ipc", "user", "cgroup"):
+        assert found["ns", namespace] == os.readlink(f"/proc/{web.leader()}/ns/{namespace}")
+    assert_reachable(host, web)
+
+
+def test_status_of_reload(host, container):
+    web = container(RELOAD_COMMAND="/sbin/init exit 7", **PAIR)
+    web.start()
+    assert run("systemctl", "reload", web.service).returncode != 0
+    assert "status=7" in web.journal()
+    assert web.state() == "active"
+    assert_reachable(host, web)

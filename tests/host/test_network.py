@@ -1,0 +1,282 @@
+"""Every kind of network that a configuration can ask for, as the host and the container see it."""
+
+import pathlib
+import time
+
+import pytest
+
+from container import wait_until
+from host import (CGROUPS, LONG, PAIR, PROGRAMS, assert_reachable, assert_unreachable, pair, run,
+                  seconds_to, succeed)
+
+
+def test_pair(host, container):
+    web = container(**PAIR)
+    web.start()
+    assert web.registered()
+    assert_reachable(host, web)
+    web.stop()
+    assert_unreachable(host, web)
+
+
+def test_pair_twenty_times(host, container, record_property):
+    web = container(**PAIR)
+    before = host.traces()
+    slowest = 0
+    for _ in range(20):
+        slowest = max(slowest, seconds_to(web.start))
+        assert_reachable(host, web)
+        web.stop()
+        assert host.settled(before) == before
+    record_property("slowest start", f"{slowest:.2f} s")
+    assert web.property("NRestarts") == "0"
+
+
+def test_cgroup_controllers(container):
+    """A process beside systemd-nspawn would have taken them all away, and the waiter was one."""
+    web = container(**PAIR)
+    web.start()
+    controllers = (web.cgroup() / "payload/cgroup.controllers").read_text().split()
+    assert {"cpu", "io", "memory", "pids"} <= set(controllers)
+    assert controllers == (web.cgroup() / "cgroup.controllers").read_text().split()
+    waiter = web.cgroup() / "waiter/cgroup.procs"
+    wait_until(lambda: not waiter.exists() or not waiter.read_text(), pause=0.1)
+    supervisors = (web.cgroup() / "supervisor/cgroup.procs").read_text().split()
+    assert supervisors == [web.property("MainPID")]
+    assert (CGROUPS / "machine.slice" / web.service) == web.cgroup()
+
+
+BRIDGED = {"HOST_BRIDGE": "br0", "LOCAL_ADDRESS": "10.1.0.2/24", "LOCAL_GATEWAY": "10.1.0.1",
+           "LOCAL_ADDRESS6": "fd01::2/64", "LOCAL_GATEWAY6": "fd01::1",
+           "LOCAL_MAC_ADDRESS": "02:00:00:00:00:14"}
+BRIDGE = ["br0", "10.1.0.1/24", "fd01::1/64"]
+GATEWAYS = ["10.1.0.1", "fd01::1"]
+
+
+def test_bridge_with_gateway(host, container):
+    host.add_bridge(*BRIDGE)
+    web = container(**BRIDGED)
+    web.start()
+    assert host.link("vb-web")["master"] == "br0"
+    assert host.pings(*web.locals())
+    assert web.network().pings(*GATEWAYS)
+    assert {("default", gateway, "eth0") for gateway in GATEWAYS} <= web.network().routes()
+    assert web.network().link("eth0")["address"] == "02:00:00:00:00:14"
+    web.stop()
+    assert_unreachable(host, web)
+
+
+def test_bridge_without_address(host, container):
+    """The host has no part in what two of them say to each other."""
+    host.add_bridge("br0")
+    web = container("web", HOST_BRIDGE="br0", LOCAL_ADDRESS="10.1.0.2/24",
+                    LOCAL_ADDRESS6="fd01::2/64")
+    db = container("db", HOST_BRIDGE="br0", LOCAL_ADDRESS="10.1.0.3/24",
+                   LOCAL_ADDRESS6="fd01::3/64")
+    web.start()
+    db.start()
+    assert web.network().pings("10.1.0.3", "fd01::3")
+    assert host.misses("10.1.0.2")
+
+
+def test_bridge_alone(host, container):
+    """No address at all: the link is there and up, for a DHCP client inside."""
+    host.add_bridge("br0")
+    web = container(HOST_BRIDGE="br0")
+    web.start()
+    assert host.link("vb-web")["master"] == "br0"
+    eth0 = web.network().link("eth0")
+    assert "UP" in eth0["flags"] and "LOWER_UP" in eth0["flags"]
+
+
+def test_bridge_made_anew(host, container):
+    host.add_bridge(*BRIDGE)
+    web = container(**BRIDGED)
+    web.start()
+    host.ip("link delete br0")
+    assert_unreachable(host, web)
+    host.add_bridge(*BRIDGE)
+    assert_unreachable(host, web)
+    succeed("systemd-run", "--pipe", "--wait", "--quiet", "--setenv=INSTANCE=web",
+            "--property=EnvironmentFile=/etc/containers/web.conf", PROGRAMS / "post-start")
+    assert host.link("vb-web")["master"] == "br0"
+    assert host.pings(*web.locals())
+    assert web.network().pings(*GATEWAYS)
+
+
+def test_extra_pairs(host, container):
+    host.add_bridge("br0", "10.3.0.1/24", "fd03::1/64")
+    extra = ["routed0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2,"
+             "HOST_ADDRESS6=fd02::1,LOCAL_ADDRESS6=fd02::2",
+             "bridged0,HOST_BRIDGE=br0,LOCAL_ADDRESS=10.3.0.2/24,LOCAL_ADDRESS6=fd03::2/64",
+             "db-web:db,HOST_ADDRESS=10.4.0.1,LOCAL_ADDRESS=10.4.0.2"]
+    web = container(**PAIR, EXTRA_VETHS=" ".join(extra))
+    web.start()
+    assert_reachable(host, web)
+    assert host.pings("10.2.0.2", "fd02::2", "10.3.0.2", "fd03::2", "10.4.0.2")
+    inside = web.network()
+    assert inside.pings("10.2.0.1", "fd02::1", "10.3.0.1", "fd03::1", "10.4.0.1")
+    assert inside.links() == {"eth0", "routed0", "bridged0", "db"}
+    assert host.link("bridged0")["master"] == "br0"
+    assert "master" not in host.link("routed0")
+    web.stop()
+    assert not {"ve-web", "routed0", "bridged0", "db-web"} & host.links()
+
+
+def test_extra_pair_alone(host, container):
+    web = container(EXTRA_VETHS="lan0:eth1,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2")
+    web.start()
+    assert host.pings("10.2.0.2")
+    assert "eth1" in web.network().links()
+
+
+def test_macvlan(host, container):
+    lan = host.add_neighbour("lan0", "10.5.0.1/24")
+    web = container(MACVLANS="lan0")
+    web.start()
+    inside = web.network()
+    assert inside.link("mv-lan0")["linkinfo"]["info_kind"] == "macvlan"
+    inside.ip("link set mv-lan0 up", "address add 10.5.0.2/24 dev mv-lan0")
+    assert inside.pings("10.5.0.1")
+    assert lan.link("eth0")["operstate"] == "UP"
+
+
+def test_moved_interface(host, container):
+    lan = host.add_neighbour("nic0", "10.5.0.1/24")
+    web = container(INTERFACES="nic0")
+    web.start()
+    assert "nic0" not in host.links()
+    inside = web.network()
+    inside.ip("link set nic0 up", "address add 10.5.0.2/24 dev nic0")
+    assert inside.pings("10.5.0.1")
+    assert "eth0" in lan.links()
+
+
+GREETING = "from inside"
+SERVER = f"""
+import socket
+server = socket.create_server(("", 80))
+print(flush=True)
+while True:
+    accepted, _ = server.accept()
+    accepted.sendall(b"{GREETING}")
+    accepted.close()
+"""
+CLIENT = """
+import socket, sys
+print(socket.create_connection((sys.argv[1], 8080), timeout=10).recv(100).decode(), end="")
+"""
+
+
+@pytest.fixture
+def forwarding():
+    switch = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
+    before = switch.read_text()
+    switch.write_text("1")
+    yield
+    switch.write_text(before)
+
+
+def test_port_forwarding(host, container, forwarding):
+    """systemd-nspawn's, which leaves the loopback link out: seen from another machine."""
+    client = host.add_neighbour("lan0", "192.0.2.2/24")
+    host.ip("address add 192.0.2.1/24 dev lan0")
+    web = container(**PAIR, HOST_PORT="tcp:8080:80")
+    web.start()
+    server = web.network().start_waiting(["python3", "-c", SERVER], {})
+    try:
+        def reached():
+            done = client.run(["python3", "-c", CLIENT, "192.0.2.1"])
+            return done.stdout == GREETING
+        wait_until(reached, pause=0.5, seconds=LONG)
+    finally:
+        server.kill()
+        server.wait()
+    assert_reachable(host, web)
+
+
+@pytest.fixture
+def lab():
+    """A network namespace with a name; ip(8) leaves a mount where it keeps them."""
+    succeed("ip", "netns", "add", "lab")
+    yield pathlib.Path("/run/netns/lab")
+    succeed("ip", "netns", "delete", "lab")
+    succeed("umount", "/run/netns")
+
+
+def test_network_namespace_by_path(host, lab, container):
+    web = container(NETWORK_NAMESPACE_PATH=lab)
+    web.start()
+    inside = pathlib.Path(f"/proc/{web.leader()}/ns/net")
+    assert inside.stat().st_ino == lab.stat().st_ino
+    web.stop()
+    assert lab.exists()
+
+
+@pytest.mark.parametrize("private", ["", "1"], ids=["shared", "private"])
+def test_no_pair(host, container, private):
+    web = container(PRIVATE_NETWORK=private)
+    web.start()
+    assert web.network().links() == (set() if private else host.links())
+
+
+def test_long_name(host, container):
+    web = container("a-name-that-is-forty-characters-long-111", **PAIR)
+    assert len(web.name) == 40
+    web.start()
+    assert_reachable(host, web)
+    web.stop()
+    assert_unreachable(host, web)
+    web.start()
+    assert_reachable(host, web)
+
+
+def test_two_with_one_address(host, container, once):
+    """The second one fails, and not at a timeout; the first one goes on."""
+    web = container("web", **PAIR)
+    web.start()
+    db = container(once, **PAIR)
+    elapsed = seconds_to(db.try_start)
+    assert db.state() == "failed"
+    assert "10.1.0.2 already leads to ve-web" in db.journal()
+    assert elapsed < 40
+    assert web.state() == "active"
+    assert_reachable(host, web)
+    assert not db.registered()
+
+
+def test_thirty_at_once(host, container, record_property):
+    all_of_them = [container(f"c{number}", **pair(number)) for number in range(30)]
+    services = [one.service for one in all_of_them]
+    begin = time.monotonic()
+    done = run("systemctl", "start", *services, timeout=300)
+    record_property("30 started in", f"{time.monotonic() - begin:.1f} s")
+    assert done.returncode == 0, done.stderr
+    for one in all_of_them:
+        assert one.state() == "active"
+        assert one.property("NRestarts") == "0"
+        assert_reachable(host, one)
+    succeed("systemctl", "stop", *services)
+    assert {one.property("Result") for one in all_of_them} == {"success"}
+
+
+@pytest.fixture
+def networkd():
+    succeed("systemctl", "start", "systemd-networkd.service")
+    yield
+    succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")
+
+
+def test_with_networkd(host, container, networkd, record_property):
+    """What becomes of the link where systemd-networkd takes it is recorded, not asserted."""
+    web = container(**PAIR)
+    record_property("start", web.try_start().returncode)
+    for moment in ("at once", "after 10 s"):
+        reachable = host.pings(*web.locals()) if web.state() == "active" else False
+        shown = run("ip", "-brief", "address", "show", "dev", "ve-web")
+        managed = run("networkctl", "--no-pager", "--no-legend", "list", "ve-web").stdout.split()
+        record_property(moment, f"answers: {reachable}; networkd: {managed[-2:]}; "
+                                f"{shown.stdout.strip()}")
+        if moment == "at once":
+            time.sleep(10)
+    record_property("routes", sorted(host.routes(), key=str))
