@@ -114,7 +114,8 @@ std::string stage2_path(const Config& config, const Nix& nix) {
 }
 
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
-                                             const Nix& nix, const std::string& container_init) {
+                                             const Nix& nix, const std::string& container_init,
+                                             bool links_journal) {
   Words command = {"systemd-nspawn", "--keep-unit", "-M", config.instance, "-D", config.root};
   add_network(command, config);
 #ifdef __x86_64__
@@ -123,7 +124,8 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
   command.emplace_back("--notify-ready=yes");
   add_set(command, "--kill-signal", config.kill_signal.empty() ? "SIGRTMIN+3" : config.kill_signal);
   add_nix(command, config, nix);
-  if (!config.ephemeral) command.emplace_back("--link-journal=try-guest");
+  if (!config.ephemeral)
+    command.emplace_back(links_journal ? "--link-journal=try-guest" : "--link-journal=no");
   add_variables(command, config, environment);
   if (config.ephemeral) command.emplace_back("--ephemeral");
   add_set(command, "--capability", joined(config.capabilities));

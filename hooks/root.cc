@@ -19,15 +19,20 @@ namespace {
 constexpr mode_t kPermissions = 07777;
 
 // Fails with EAGAIN where somebody moves directories at the same time.
-Descriptor open_in_root(const Descriptor& root, const std::string& path) {
+Descriptor open_in_root(const Descriptor& root, const std::string& path, unsigned flags,
+                        unsigned resolve) {
   open_how how{};
-  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  how.flags = flags | O_CLOEXEC;
+  how.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   constexpr int kTries = 16;
   long fd = -1;
   for (int i = 0; i < kTries && fd < 0 && (i == 0 || errno == EAGAIN); ++i)
     fd = syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how));
   return Descriptor(static_cast<int>(fd));
+}
+
+Descriptor open_directory_in_root(const Descriptor& root, const std::string& path) {
+  return open_in_root(root, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
 std::string_view hint_for(int error) {
@@ -96,6 +101,11 @@ void Root::make_file(std::string_view path) const {
   if (!file.is_open() && errno != EEXIST) throw system_error(errno, "make file " + shown(path));
 }
 
+bool Root::has_symlink(std::string_view path) const {
+  const Descriptor found = open_in_root(root_, std::string(path), O_PATH, RESOLVE_NO_SYMLINKS);
+  return !found.is_open() && errno == ELOOP;
+}
+
 void Root::replace_file(std::string_view path, std::string_view text) const {
   const auto [parent_path, name_view] = split_last(path);
   const Descriptor parent = directory(parent_path);
@@ -112,7 +122,7 @@ void Root::replace_file(std::string_view path, std::string_view text) const {
 }
 
 Descriptor Root::directory(std::string_view path) const {
-  Descriptor found = open_in_root(root_, path.empty() ? "." : std::string(path));
+  Descriptor found = open_directory_in_root(root_, path.empty() ? "." : std::string(path));
   if (!found.is_open() && errno == ENOENT && !path.empty()) {
     const auto [parent, name] = split_last(path);
     found = make_below(directory(parent), std::string(name));

@@ -24,6 +24,9 @@ class Root {
   // Empty, unless something of that name is there, be it a symbolic link.
   void make_file(std::string_view path) const;
 
+  // Whether the path, as far as it exists, leads through a symbolic link.
+  bool has_symlink(std::string_view path) const;
+
   // In place of what is there, at once: nobody sees a part of it.
   void replace_file(std::string_view path, std::string_view text) const;
 

@@ -124,11 +124,33 @@ void copy_resolv_conf(const Config& config, const Root& root, const Log& log) {
   }
 }
 
-void prepare_root(const Config& config, const Log& log) {
-  const Root root(config.root);
+// systemd-nspawn makes these by their path from the host, and would follow a symbolic link there.
+constexpr std::array<std::string_view, 4> kMountPoints = {"dev", "proc", "run", "sys"};
+constexpr std::string_view kJournal = "var/log/journal";
+
+void refuse_symlinks(const Config& config, const Root& root) {
+  for (const auto path : kMountPoints)
+    if (root.has_symlink(path))
+      throw Error(Exit::config,
+                  fmt::format("root={}: {} in it is a symbolic link, which systemd-nspawn would "
+                              "follow out of the root",
+                              quote(config.root), path));
+}
+
+Root prepare_root(const Config& config, const Log& log) {
+  Root root(config.root);
+  refuse_symlinks(config, root);
   for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
   for (const auto path : kFiles) root.make_file(path);
   if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
+  return root;
+}
+
+bool can_link_journal(const Root& root, const Log& log) {
+  if (!root.has_symlink(kJournal)) return true;
+  log.warning(fmt::format("the journal is not linked to the host's: there is a symbolic link in {}",
+                          kJournal));
+  return false;
 }
 
 Nix prepare_host(const Config& config) {
@@ -178,16 +200,15 @@ int run(const Options& options, const Log& log) {
   const Config config = parse_config(environment);
   require_root(config);
   const Programs programs = find_programs();
-  const auto command_with = [&](const Nix& nix) {
-    return make_nspawn_command(config, environment, nix, programs.container_init);
-  };
   if (options.dry_run) {
     const Nix nix = look_at_nix(config);
-    print_all(config, nix, command_with(nix));
+    print_all(config, nix, make_nspawn_command(config, environment, nix, programs.container_init));
     return 0;
   }
-  auto command = command_with(prepare_host(config));
-  prepare_root(config, log);
+  const Nix nix = prepare_host(config);
+  const bool links_journal = can_link_journal(prepare_root(config, log), log);
+  auto command =
+      make_nspawn_command(config, environment, nix, programs.container_init, links_journal);
   command.front() = programs.nspawn;
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   leave_waiter(config, programs.container_init, log);

@@ -103,6 +103,7 @@ class Host(View):
                                   if path.is_dir()),
                 # systemd-nspawn leaves its lock file when it is killed, and takes it again.
                 "roots": sorted(path.name for path in directory(ROOTS) if path.suffix != ".lck")}
+
     def settled(self, wanted):
         """The traces, once they are as wanted or stay otherwise: links outlive processes."""
         deadline = time.monotonic() + 10
