@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 namespace container_init {
 
@@ -27,5 +28,12 @@ class Descriptor {
  private:
   int fd_;
 };
+
+// Where a standard stream is closed, the next thing that is opened takes its number. This gives it
+// another; not open, with errno, where there is none left.
+Descriptor above_standard_streams(Descriptor opened);
+
+// The standard streams stay open too. Does nothing on kernels before 5.9.
+void close_all_but(std::vector<int> kept);
 
 }  // namespace container_init

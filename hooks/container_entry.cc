@@ -137,6 +137,8 @@ void enter_container(pid_t leader) {
                        errno == EINVAL ? "Linux 5.8 or later is needed" : "");
   become_root();
   keep_capabilities(status->capability_bounding);
+  // Until the command is executed our memory, with the host's environment, is nobody's to read.
+  prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace container_init

@@ -14,10 +14,11 @@ namespace container_init {
 
 // Neither call has a wrapper in every C library. The descriptor is close-on-exec by itself.
 Descriptor open_process(pid_t process) {
-  Descriptor opened(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+  Descriptor opened =
+      above_standard_streams(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, process, 0))));
   if (!opened.is_open() && errno != ESRCH)
     throw system_error(errno, fmt::format("watch process {}", process),
-                       errno == ENOSYS ? "Linux 5.6 or later is needed" : "");
+                       errno == ENOSYS ? "Linux 5.3 or later is needed" : "");
   return opened;
 }
 

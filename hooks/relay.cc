@@ -29,7 +29,10 @@ struct Pipe {
 Pipe make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) throw system_error(errno, "make a pipe");
-  return {Descriptor(ends[0]), Descriptor(ends[1])};
+  Pipe pipe{above_standard_streams(Descriptor(ends[0])),
+            above_standard_streams(Descriptor(ends[1]))};
+  if (!pipe.reader.is_open() || !pipe.writer.is_open()) throw system_error(errno, "make a pipe");
+  return pipe;
 }
 
 // Closes the reader at the end of its text.
@@ -60,6 +63,7 @@ void copy_until_end(Descriptor& output, Descriptor& errors, const Descriptor& pr
 
 int execute(const std::vector<std::string>& command, const std::vector<std::string>& environment,
             const Log& log) {
+  close_all_but({});
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_DFL);  // systemd ignores it
   clearenv();

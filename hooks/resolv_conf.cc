@@ -1,8 +1,9 @@
 #include "hooks/resolv_conf.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -16,9 +17,15 @@ namespace {
 constexpr const char* kHostFile = "/etc/resolv.conf";
 constexpr const char* kResolvedFile = "/run/systemd/resolve/resolv.conf";
 
+// Also the unspecified address, which a resolver takes for this host.
 bool is_loopback(std::string_view server) {
-  return server.starts_with("127.") || server == "::1" ||
-         server.substr(0, server.find('%')) == "::1";
+  const std::string text(server.substr(0, server.find('%')));
+  in_addr ipv4{};
+  if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1)
+    return ntohl(ipv4.s_addr) >> 24 == IN_LOOPBACKNET || ipv4.s_addr == INADDR_ANY;
+  in6_addr ipv6{};
+  return inet_pton(AF_INET6, text.c_str(), &ipv6) == 1 &&
+         (IN6_IS_ADDR_LOOPBACK(&ipv6) || IN6_IS_ADDR_UNSPECIFIED(&ipv6));
 }
 
 // A line that a resolver takes a server from, see resolv.conf(5): the keyword begins the line.

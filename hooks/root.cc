@@ -17,6 +17,8 @@ namespace container_init {
 namespace {
 
 constexpr mode_t kPermissions = 07777;
+constexpr mode_t kDirectoryMode = 0755;
+constexpr mode_t kFileMode = 0644;
 
 // Fails with EAGAIN where somebody moves directories at the same time.
 Descriptor open_in_root(const Descriptor& root, const std::string& path, unsigned flags,
@@ -67,7 +69,9 @@ void make_host_directories(const std::string& path) {
   for (std::size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end + 1);
     const std::string part = path.substr(0, end);
-    if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
+    const bool made = mkdir(part.c_str(), kDirectoryMode) == 0;
+    // Whatever the umask is: users of the container go through its root.
+    if (made ? chmod(part.c_str(), kDirectoryMode) != 0 : errno != EEXIST)
       throw system_error(errno, "make directory " + part);
   }
 }
@@ -134,22 +138,20 @@ Descriptor Root::directory(std::string_view path) const {
 
 // Not open, with errno, where it cannot be made.
 Descriptor Root::make_below(const Descriptor& parent, const std::string& name) const {
-  constexpr mode_t kMode = 0755;
-  if (mkdirat(parent.get(), name.c_str(), kMode) != 0) return Descriptor();
+  if (mkdirat(parent.get(), name.c_str(), kDirectoryMode) != 0) return Descriptor();
   Descriptor made(
       openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  const bool ready =
-      made.is_open() && fchown(made.get(), owner_, group_) == 0 && fchmod(made.get(), kMode) == 0;
+  const bool ready = made.is_open() && fchown(made.get(), owner_, group_) == 0 &&
+                     fchmod(made.get(), kDirectoryMode) == 0;
   return ready ? std::move(made) : Descriptor();
 }
 
 // Not open, with errno, where it cannot be made. O_EXCL follows no symbolic link.
 Descriptor Root::open_new_file(const Descriptor& parent, const std::string& name) const {
-  constexpr mode_t kMode = 0644;
   Descriptor file(openat(parent.get(), name.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
-  const bool ready =
-      file.is_open() && fchown(file.get(), owner_, group_) == 0 && fchmod(file.get(), kMode) == 0;
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+  const bool ready = file.is_open() && fchown(file.get(), owner_, group_) == 0 &&
+                     fchmod(file.get(), kFileMode) == 0;
   return ready ? std::move(file) : Descriptor();
 }
 

@@ -2,15 +2,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include "common/descriptor.h"
 #include "common/error.h"
@@ -83,18 +79,6 @@ void wait_and_configure(Waiter& waiter) {
     return 0;
   });
   if (status != 0) end_nspawn(waiter.nspawn.end);
-}
-
-// All but the standard streams and these.
-void close_all_but(std::vector<int> kept) {
-  std::ranges::sort(kept);
-  unsigned first = STDERR_FILENO + 1;
-  for (const int fd : kept) {
-    const auto next = static_cast<unsigned>(fd);
-    if (next > first) syscall(SYS_close_range, first, next - 1, 0);
-    first = next + 1;
-  }
-  syscall(SYS_close_range, first, ~0U, 0);
 }
 
 // Standard error stays, for the errors.

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from namespace import Namespace
+from starter import Starter
 
 
 def pytest_addoption(parser):
@@ -59,5 +60,12 @@ class Network:
 @pytest.fixture
 def network(build):
     made = Network(build)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def starter(network, build, tmp_path):
+    made = Starter(network, build, tmp_path)
     yield made
     made.close()

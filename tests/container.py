@@ -3,10 +3,13 @@
 import contextlib
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
 import time
+
+import combinations
 
 STOP_SIGNAL = signal.SIGRTMIN + 3
 INSIDE = "/run/container-init"  # where the programs are, inside
@@ -19,6 +22,9 @@ CONTAINER_VARIABLES = ["HOST_ADDRESS", "HOST_ADDRESS6", "LOCAL_ADDRESS", "LOCAL_
 # systemd-nspawn leaves directories in /run.
 PRIVATE_RUN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 
+# As the process that systemd starts for a unit, systemd.exec(5).
+AS_UNIT = ["sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$@"', "sh"]
+
 # What runs as PID 1, by the names of its processes; systemd-nspawn and its helpers block signals too.
 PID_1 = ["container-init", "stage2", "init", "systemd"]
 
@@ -30,6 +36,14 @@ def wait_until(condition, seconds=20, pause=0.002):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(pause)
     return value
+
+
+def status_field(process, name):
+    """The value of a line of /proc/PID/status."""
+    for line in pathlib.Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return line.partition(":")[2].strip()
+    raise KeyError(name)
 
 
 def libraries_of(program):
@@ -82,11 +96,14 @@ class Container:
     def __init__(self, host, root, variables, command, flags=(), name="web", environment=None):
         passed = [f"--setenv={key}={value}" for key, value in variables.items()
                   if key in CONTAINER_VARIABLES]
+        self._run([*host.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                   "-M", name, "-D", root, "--kill-signal=SIGRTMIN+3", *flags, *passed, *command],
+                  environment or {})
+
+    def _run(self, command, environment):
         self._nspawn = subprocess.Popen(
-            [*host.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-M", name,
-             "-D", root, "--kill-signal=SIGRTMIN+3", *flags, *passed, *command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})}, text=True, errors="replace")
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, **environment}, text=True, errors="replace")
         self._leader = None
         self.output = None
 
@@ -127,3 +144,43 @@ class Container:
     def close(self):
         kill_nspawn(self._nspawn)
         self._nspawn.stdout.close()
+
+
+class StartedContainer(Container):
+    """The same by start, with /stage2; as systemd runs it for a unit, or by hand."""
+
+    def __init__(self, host, build, root, variables, as_unit=False):
+        environment = {
+            "INSTANCE": "web", "root": str(root), "STAGE2": "/stage2",
+            "EXTRA_NSPAWN_FLAGS": shlex.join(["--quiet", "--register=no"]), **variables}
+        self._program = build / "start"
+        self._run([*host.enter, *PRIVATE_RUN, *(AS_UNIT if as_unit else []), self._program], environment)
+
+    @property
+    def process(self):
+        """start, and then systemd-nspawn."""
+        return self._nspawn.pid
+
+    def wait_for_start(self):
+        """Until the program start runs, or has."""
+        programs = (str(self._program), shutil.which("systemd-nspawn"))
+        wait_until(lambda: os.readlink(f"/proc/{self.process}/exe") in programs, pause=0)
+
+    def wait_for_stage2(self):
+        wait_until(lambda: status_field(self.leader(), "Name") == "stage2")
+
+    def stop_as_unit(self):
+        """As systemd does, with KillMode=mixed."""
+        self._nspawn.send_signal(signal.SIGTERM)
+        self._nspawn.send_signal(signal.SIGCONT)
+
+
+def pings(run, address):
+    return run(["ping", "-c1", "-W2", address]).returncode == 0
+
+
+def assert_reachable(network, container, variables):
+    for local, host in (("LOCAL_ADDRESS", "HOST_ADDRESS"), ("LOCAL_ADDRESS6", "HOST_ADDRESS6")):
+        assert pings(network.host.run, str(combinations.interface(variables[local]).ip))
+        assert pings(lambda command: container.run(*command),
+                     str(combinations.interface(variables[host]).ip))

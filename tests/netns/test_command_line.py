@@ -8,8 +8,10 @@ import pytest
 
 from namespace import NO_LEAK_CHECK
 
-PROGRAMS = ["container-init", "pre-start", "post-start"]
-HOOKS = ["pre-start", "post-start"]
+HOOKS = ["pre-start", "start", "post-start", "reload"]
+PROGRAMS = ["container-init", *HOOKS]
+# Those that read the network and are done with it on their own.
+NETWORK_PROGRAMS = ["container-init", "pre-start", "post-start"]
 EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
 
 
@@ -62,6 +64,14 @@ def test_output_that_cannot_be_written(build, program):
     ("post-start", ["--wait=86401"], '--wait="86401": not a number of seconds from 0 to 86400'),
     ("post-start", ["-w", "3"], "unknown option \"-w\""),
     ("pre-start", ["--wait"], 'unknown option "--wait"'),
+    ("start", ["--wait=1"], 'unknown option "--wait=1"'),
+    ("start", ["web"], 'unknown argument "web"'),
+    ("start", ["--", "--dry-run"], 'unknown argument "--dry-run"'),
+    ("start", ["-x"], 'unknown option "-x"'),
+    ("reload", ["--wait=1"], 'unknown option "--wait=1"'),
+    ("reload", ["web"], 'unknown argument "web"'),
+    ("reload", ["-nx"], 'unknown option "-x"'),
+    ("reload", ["--dry-run=1"], '"--dry-run=1" takes no value'),
     ("post-start", ["--dry-run=1"], '"--dry-run=1" takes no value'),
     ("post-start", ["--wait=3", "-xn"], "unknown option \"-x\""),
     ("post-start", ["-nx"], "unknown option \"-x\""),
@@ -98,7 +108,7 @@ ALL_FAULTS = {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [*NETWORK_PROGRAMS, "start"])
 def test_all_faults_at_once(namespace, build, program):
     namespace.ip("link add ve-web type veth peer name host0")
     with namespace.unchanged():
@@ -111,11 +121,13 @@ def test_all_faults_at_once(namespace, build, program):
         assert any(line.startswith(f"{program}: {variable}") for line in lines), variable
 
 
-def test_faults_of_other_programs_variables(build):
-    done = run(build / "pre-start", INSTANCE="web", EXTRA_NSPAWN_FLAGS="--bind='/a",
-               HOST_PORT="tcp:0:80", root="relative", TMPFS="tmp", KILL_SIGNAL="SIGNONE")
+@pytest.mark.parametrize("program", ["pre-start", "start"])
+def test_faults_of_other_programs_variables(build, program):
+    done = run(build / program, INSTANCE="web", EXTRA_NSPAWN_FLAGS="--bind='/a",
+               HOST_PORT="tcp:0:80", root="relative", TMPFS="tmp", KILL_SIGNAL="SIGNONE",
+               RELOAD_COMMAND="true")
     assert done.returncode == EX_CONFIG
-    assert len(done.stderr.splitlines()) == 5
+    assert len(done.stderr.splitlines()) == 6
     assert b"the single quote at character 8 is not closed" in done.stderr
 
 
@@ -123,8 +135,9 @@ def test_faults_of_other_programs_variables(build):
 @pytest.mark.parametrize("value", [b"x" * 131000, b"\xff\xfe\x80", b"\xc3\xa9", b"10.0.0.1\n", b"\x1b[31m"],
                          ids=["longest", "not-utf8", "utf8", "newline", "escape"])
 def test_strange_bytes(build, program, value):
+    variable = b"SYSTEM_PATH" if program == "reload" else b"LOCAL_ADDRESS"
     done = subprocess.run([build / program, *operands(program)], capture_output=True,
-                          env={b"INSTANCE": b"web", b"LOCAL_ADDRESS": value})
+                          env={b"INSTANCE": b"web", variable: value})
     assert done.returncode == EX_CONFIG
     assert len(done.stderr.splitlines()) == 1 and len(done.stderr) < 300
     assert all(32 <= byte < 127 for byte in done.stderr.rstrip(b"\n"))
@@ -151,7 +164,7 @@ def test_without_capability(namespace, build, program, link):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", NETWORK_PROGRAMS)
 def test_without_netlink(namespace, build, program):
     done = namespace.run(["strace", "-qq", "-o", "/dev/null", "-e", "trace=socket", "-e",
                           "inject=socket:error=EAFNOSUPPORT", build / program, *operands(program)],
@@ -163,7 +176,7 @@ def test_without_netlink(namespace, build, program):
 
 
 @pytest.mark.release  # sanitizers read /proc
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", NETWORK_PROGRAMS)
 def test_without_proc(namespace, build, program):
     namespace.ip("link add host0 type veth peer name ve-web")
     done = namespace.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh",

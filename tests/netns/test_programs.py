@@ -9,7 +9,7 @@ from combinations import ADDRESSES
 
 pytestmark = pytest.mark.release
 
-PROGRAMS = ["container-init", "pre-start", "post-start"]
+PROGRAMS = ["container-init", "pre-start", "start", "post-start", "reload"]
 DUAL_STACK = {"INSTANCE": "web", **ADDRESSES["single"]}
 MEBIBYTE = 1024 * 1024
 

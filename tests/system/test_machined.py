@@ -1,12 +1,9 @@
-"""pre-start on a systemd host with machined: a Debian that boots in a container of its own."""
-
-import subprocess
+"""pre-start on a systemd host with machined."""
 
 import pytest
 
-from container import (PRIVATE_RUN, kill_nspawn, library_binds, make_minimal_root,
-                       wait_until)
-from namespace import Namespace
+import debian
+from container import make_minimal_root, wait_until
 
 UNIT = """\
 [Unit]
@@ -25,47 +22,15 @@ Slice=machine.slice
 REGISTERED = "/run/systemd/machines/web"
 
 
-def child_of(process, name):
-    """The child of a process that runs the program of this name."""
-    shown = subprocess.run(["pgrep", "--parent", str(process), "--exact", name],
-                           capture_output=True, text=True)
-    return shown.stdout.strip()
-
-
-class Host:
-    """Runs commands on the booted system."""
-
-    def __init__(self, leader):
-        self._enter = ["nsenter", "--all", "--target", str(leader), "--"]
-
-    def run(self, script):
-        return subprocess.run([*self._enter, "sh", "-c", script], capture_output=True, text=True,
-                              timeout=120)
-
-    def succeeds(self, script):
-        return self.run(script).returncode == 0
-
-
 @pytest.fixture(scope="module")
 def host(tmp_path_factory, debian_root, build):
     directory = tmp_path_factory.mktemp("host")
     make_minimal_root(directory / "web", build)
     (directory / "unit").write_text(UNIT)
-    namespace = Namespace()
-    system = subprocess.Popen(
-        [*namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-         "--private-network", "--capability=all", "--volatile=overlay", "-M", "host", "-D", debian_root,
-         f"--bind-ro={build}:/opt/build", *library_binds(build / "pre-start", debian_root), f"--bind={directory / 'web'}:/var/lib/machines/web",
-         f"--bind-ro={directory / 'unit'}:/etc/systemd/system/container@.service"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        booted = Host(wait_until(lambda: child_of(system.pid, "systemd")))
-        wait_until(lambda: booted.run("systemctl is-system-running").stdout.strip() in
-                   ("running", "degraded"), seconds=60, pause=0.1)
+    with debian.booted(debian_root, build / "pre-start", [
+            f"--bind-ro={build}:/opt/build", f"--bind={directory / 'web'}:/var/lib/machines/web",
+            f"--bind-ro={directory / 'unit'}:/etc/systemd/system/container@.service"]) as booted:
         yield booted
-    finally:
-        kill_nspawn(system)
-        namespace.close()
 
 
 @pytest.fixture(autouse=True)

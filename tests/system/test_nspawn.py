@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-import combinations
 from combinations import ADDRESSES
-from container import Container, INSIDE, library_binds, wait_until
+from container import Container, INSIDE, assert_reachable, library_binds, pings, wait_until
 
 DUAL_STACK = ADDRESSES["single"]
 STAGE2 = ["/container-init", "/stage2", "wait"]
@@ -26,17 +25,6 @@ def start(network):
     yield start_one
     for container in started:
         container.close()
-
-
-def pings(run, address):
-    return run(["ping", "-c1", "-W2", address]).returncode == 0
-
-
-def assert_reachable(network, container, variables):
-    for local, host in (("LOCAL_ADDRESS", "HOST_ADDRESS"), ("LOCAL_ADDRESS6", "HOST_ADDRESS6")):
-        assert pings(network.host.run, str(combinations.interface(variables[local]).ip))
-        assert pings(lambda command: container.run(*command),
-                     str(combinations.interface(variables[host]).ip))
 
 
 @pytest.mark.parametrize("variables", ADDRESSES.values(), ids=ADDRESSES)

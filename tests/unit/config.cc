@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <fmt/core.h>
 
@@ -32,6 +33,16 @@ Lines network_faults(const Assignments& assignments) {
 }
 Lines host_network_faults(const Assignments& assignments) {
   return faults_of(parse_host_network, assignments);
+}
+Lines reload_faults(Assignments assignments) {
+  assignments.insert(assignments.begin(), "INSTANCE=web");
+  return faults_of(parse_reload, assignments);
+}
+
+// What reload runs in a container "web".
+Lines reload_command(Assignments assignments) {
+  assignments.insert(assignments.begin(), "INSTANCE=web");
+  return parse_reload(Environment(std::move(assignments))).command;
 }
 
 // Of a container "web".
@@ -81,12 +92,17 @@ constexpr auto kCapability = "capability names with commas between, as in CAP_SY
 constexpr auto kTmpfs = "absolute paths, each with [:OPTIONS]"sv;
 constexpr auto kSignal = "a signal name, as in SIGTERM or SIGRTMIN+3"sv;
 constexpr auto kQuoted = "words, quoted as in a shell"sv;
+constexpr auto kCommand = "the path of a program and its arguments, quoted as in a shell"sv;
 constexpr auto kOneEach = "one each for the two ends of the pair"sv;
 constexpr auto kAnotherMachine = "the address of another machine as gateway"sv;
 constexpr auto kOneOfThem = "one of them, as nothing can be made for a namespace that exists"sv;
 
 std::string fault(std::string_view what, std::string_view wanted) {
   return fmt::format("{}; wanted: {}", what, wanted);
+}
+
+std::string_view name_of(std::string_view assignment) {
+  return assignment.substr(0, assignment.find('='));
 }
 
 // One variable, and the fault that it is.
@@ -242,6 +258,18 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
      R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 escapes nothing)", kQuoted},
 });
 
+// Of what reload reads.
+constexpr auto kReloadFaults = std::to_array<FaultRow>({
+    {"SYSTEM_PATH=nix/store", R"(SYSTEM_PATH="nix/store": not valid)", kPath},
+    {"RELOAD_COMMAND=true", R"(RELOAD_COMMAND="true": not an absolute path)", kCommand},
+    {"RELOAD_COMMAND='' /bin/true", R"(RELOAD_COMMAND="": not an absolute path)", kCommand},
+    {"RELOAD_COMMAND=' /bin/true'", R"(RELOAD_COMMAND=" /bin/true": not an absolute path)",
+     kCommand},
+    {"RELOAD_COMMAND=bin/true /a", R"(RELOAD_COMMAND="bin/true": not an absolute path)", kCommand},
+    {"RELOAD_COMMAND=/bin/true '/a",
+     R"(RELOAD_COMMAND="/bin/true '/a": the single quote at character 11 is not closed)", kQuoted},
+});
+
 constexpr auto kExcluded = std::to_array<std::string_view>({
     "HOST_ADDRESS=10.0.0.1",
     "HOST_ADDRESS6=fd00::1",
@@ -255,8 +283,8 @@ constexpr auto kExcluded = std::to_array<std::string_view>({
 });
 
 std::string exclusion(std::string_view assignment) {
-  const auto variable = assignment.substr(0, assignment.find('='));
-  return fault(fmt::format("NETWORK_NAMESPACE_PATH and {} are both set", variable), kOneOfThem);
+  return fault(fmt::format("NETWORK_NAMESPACE_PATH and {} are both set", name_of(assignment)),
+               kOneOfThem);
 }
 
 // Ports need one.
@@ -284,6 +312,60 @@ TEST_CASE("so does a fault of all else, which is no fault of the network") {
     CHECK(network_faults({assignment}).empty());
     CHECK(host_network_faults({"INSTANCE=web", assignment}).empty());
   }
+}
+
+TEST_CASE("what container-init reads is what is handed over to it") {
+  std::set<std::string_view> read;
+  for (const FaultRow& row : kNetworkFaults) read.insert(name_of(row.assignment));
+  const std::set<std::string_view> listed(kContainerVariables.begin(), kContainerVariables.end());
+  CHECK(read == listed);
+  CHECK(listed.size() == kContainerVariables.size());
+  for (const auto variable : kContainerVariables) {
+    CAPTURE(variable);
+    CHECK(network_faults({std::string(variable) + "=/"}).size() == 1);
+  }
+  for (const FaultRow& row : kHostFaults) CHECK_FALSE(listed.contains(name_of(row.assignment)));
+}
+
+TEST_CASE("a fault of what reload reads is told before the start") {
+  for (const auto& [assignment, what, wanted] : kReloadFaults) {
+    CAPTURE(assignment);
+    CHECK(reload_faults({assignment}) == Lines{fault(what, wanted)});
+    CHECK(web_faults({assignment}) == Lines{fault(what, wanted)});
+    CHECK(network_faults({assignment}).empty());
+    CHECK(host_network_faults({"INSTANCE=web", assignment}).empty());
+  }
+}
+
+TEST_CASE("reload reads nothing else") {
+  for (const FaultRow& row : kNetworkFaults) CHECK(reload_faults({row.assignment}).empty());
+  for (const FaultRow& row : kHostFaults)
+    if (name_of(row.assignment) != "SYSTEM_PATH") CHECK(reload_faults({row.assignment}).empty());
+  CHECK(faults_of(parse_reload, {"RELOAD_COMMAND=x", "SYSTEM_PATH=x", "INSTANCE=/"}) ==
+        Lines{fault(R"(INSTANCE="/": not valid)", kMachine),
+              fault(R"(RELOAD_COMMAND="x": not an absolute path)", kCommand),
+              fault(R"(SYSTEM_PATH="x": not valid)", kPath)});
+  CHECK(faults_of(parse_reload, {}) == Lines{fault("INSTANCE is not set", kMachine)});
+}
+
+TEST_CASE("reload runs its command, else that of a NixOS") {
+  struct Row {
+    Assignments assignments;
+    Lines command;
+  };
+  const Lines nixos{"/nix/var/nix/profiles/system/bin/switch-to-configuration", "test"};
+  const std::vector<Row> rows{
+      {{}, nixos},
+      {{"SYSTEM_PATH=", "RELOAD_COMMAND="}, nixos},
+      {{"RELOAD_COMMAND= \t"}, nixos},
+      {{"SYSTEM_PATH=/nix/store/x"}, {"/nix/store/x/bin/switch-to-configuration", "test"}},
+      {{"RELOAD_COMMAND=/bin/true"}, {"/bin/true"}},
+      {{"RELOAD_COMMAND=/bin/true", "SYSTEM_PATH=/nix/store/x"}, {"/bin/true"}},
+      {{"RELOAD_COMMAND='/a b' \"c d\" e\\ f ''"}, {"/a b", "c d", "e f", ""}},
+      {{"RELOAD_COMMAND=/bin/echo $HOME *"}, {"/bin/echo", "$HOME", "*"}},
+  };
+  for (const auto& [assignments, command] : rows) CHECK(reload_command(assignments) == command);
+  CHECK(parse_reload(Environment({"INSTANCE=web"})).instance == "web");
 }
 
 TEST_CASE("the host's programs need the name of the container") {
@@ -348,7 +430,8 @@ TEST_CASE("a namespace of somebody else's excludes every pair") {
 
 TEST_CASE("all faults are reported at once, in a fixed order") {
   const Lines lines =
-      config_faults({"EXTRA_NSPAWN_FLAGS='",
+      config_faults({"RELOAD_COMMAND=x",
+                     "EXTRA_NSPAWN_FLAGS='",
                      "DEVICE_TIMEOUT=x",
                      "KILL_SIGNAL=x",
                      "COPY_RESOLV_CONF=x",
@@ -426,6 +509,7 @@ TEST_CASE("all faults are reported at once, in a fixed order") {
             fault(R"(DEVICE_TIMEOUT="x": not a number of seconds from 0 to 86400)", kSeconds),
             fault(R"(EXTRA_NSPAWN_FLAGS="'": the single quote at character 1 is not closed)",
                   kQuoted),
+            fault(R"(RELOAD_COMMAND="x": not an absolute path)", kCommand),
         });
 }
 
@@ -642,6 +726,26 @@ TEST_CASE("ports need a network of the container's own") {
         "EXTRA_NSPAWN_FLAGS=-n", "EXTRA_NSPAWN_FLAGS=--private-network=yes"}) {
     CAPTURE(own);
     CHECK(web_faults({"HOST_PORT=80", own}).empty());
+  }
+}
+
+TEST_CASE("which variables give a container a network of its own") {
+  const std::vector<std::pair<std::string_view, bool>> rows{
+      {"", false},
+      {"PRIVATE_NETWORK=0", false},
+      {"PRIVATE_USERS=pick", false},
+      {"PRIVATE_NETWORK=1", true},
+      {"LOCAL_ADDRESS=10.0.0.2", true},
+      {"HOST_BRIDGE=br0", true},
+      {"LOCAL_MAC_ADDRESS=02:00:00:00:00:01", true},
+      {"EXTRA_VETHS=lan0", true},
+      {"NETWORK_NAMESPACE_PATH=/a", true},
+      {"INTERFACES=a", true},
+      {"MACVLANS=a", true},
+  };
+  for (const auto& [assignment, is_private] : rows) {
+    CAPTURE(assignment);
+    CHECK(has_private_network(web({assignment})) == is_private);
   }
 }
 

@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <link.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #include "common/words.h"
@@ -135,6 +137,24 @@ ElfW(Half) own_machine() {
 Caught exec_caught(std::string path) {
   std::array<char*, 2> arguments{path.data(), nullptr};
   return caught_from([&] { exec_program(std::span(arguments).first(1)); });
+}
+
+// What find_program() finds with this PATH; with nothing it is not set.
+std::string found_in(const std::optional<std::string>& path) {
+  const std::string own = std::getenv("PATH");
+  path ? setenv("PATH", path->c_str(), 1) : unsetenv("PATH");
+  std::string found = find_program("program");
+  setenv("PATH", own.c_str(), 1);
+  return found;
+}
+
+// The exit status of a child that becomes the program.
+int status_of(const std::vector<std::string>& arguments) {
+  const pid_t child = fork();
+  if (child == 0) _exit(static_cast<int>(caught_from([&] { exec_program(arguments); }).exit));
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WEXITSTATUS(status);
 }
 
 std::vector<std::string> cannot_execute(const std::string& path, int error,
@@ -302,4 +322,46 @@ TEST_CASE("a program below what is no directory") {
   const Caught caught = exec_caught(below);
   CHECK(caught.exit == Exit::not_found);
   CHECK(caught.lines == cannot_execute(below, ENOTDIR));
+}
+
+TEST_CASE("a program gets all its arguments, and nothing behind them") {
+  CHECK(status_of({"/bin/sh", "-c", R"(test $# = 3 && test "$1$2$3" = 'a b$c')", "sh", "a b", "",
+                   "$c"}) == 0);
+  CHECK(status_of({"/bin/sh", "-c", "exit 7"}) == 7);
+  CHECK(status_of({"sh"}) == static_cast<int>(Exit::not_found));
+}
+
+TEST_CASE("a program is the first executable file of its name in PATH") {
+  const TemporaryDirectory first;
+  const TemporaryDirectory second;
+  const std::string wanted = second.write("program", "");
+  const std::string other = first.path("program");
+  const std::string both = first.path("") + ':' + second.path("");
+  CHECK(std::filesystem::equivalent(found_in(both), wanted));
+  // Whatever of that name is before it: a plain file, a directory, a link to nothing.
+  first.write("program", "", 0644);
+  CHECK(std::filesystem::equivalent(found_in(both), wanted));
+  std::filesystem::remove(other);
+  std::filesystem::create_directory(other);
+  CHECK(std::filesystem::equivalent(found_in(both), wanted));
+  std::filesystem::remove(other);
+  std::filesystem::create_symlink("/no/such/program", other);
+  CHECK(std::filesystem::equivalent(found_in(both), wanted));
+  std::filesystem::remove(other);
+  first.write("program", "");
+  CHECK(std::filesystem::equivalent(found_in(both), other));
+}
+
+TEST_CASE("a program that is nowhere in PATH is not found") {
+  const TemporaryDirectory directory;
+  directory.write("program", "");
+  const auto own = std::filesystem::current_path();
+  std::filesystem::current_path(directory.path(""));
+  // A part that is no absolute path would depend on where we are.
+  for (const char* path : {"", ":", ".", "..:.", "/no/such/directory", "/dev/null"}) {
+    CAPTURE(path);
+    CHECK(found_in(path).empty());
+  }
+  CHECK(found_in(std::nullopt).empty());
+  std::filesystem::current_path(own);
 }

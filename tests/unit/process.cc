@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
 
 using namespace container_init;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
 
 TEST_CASE("a process gives its status and its output") {
   const ProcessResult result = run_process({"sh", "-c", "echo one; echo two; exit 3"});
@@ -62,4 +65,26 @@ TEST_CASE("of a long output the beginning is kept and the writer never waits") {
 TEST_CASE("output is kept up to the end of the process") {
   const ProcessResult result = run_process({"sh", "-c", "printf a; sleep 0.05; printf b"});
   CHECK(result.output == "ab");
+}
+
+TEST_CASE("a process that is not done in time is killed") {
+  const auto begin = steady_clock::now();
+  CHECK(run_process({"sleep", "60"}, 1s).status == 128 + SIGKILL);
+  // Also one that has closed its output.
+  CHECK(run_process({"sh", "-c", "exec sleep 60 >&-"}, 0s).status == 128 + SIGKILL);
+  CHECK(steady_clock::now() - begin < 10s);
+}
+
+TEST_CASE("the status of a child is that which a shell has") {
+  const auto status_of = [](auto end) {
+    const pid_t child = fork();
+    if (child == 0) end();
+    return wait_for_end(child);
+  };
+  CHECK(status_of([] { _exit(0); }) == 0);
+  CHECK(status_of([] { _exit(133); }) == 133);
+  CHECK(status_of([] { kill(getpid(), SIGKILL); }) == 128 + SIGKILL);
+  const Caught caught = caught_from([] { wait_for_end(getpid()); });
+  CHECK(caught.exit == Exit::system);
+  CHECK(caught.lines == std::vector<std::string>{"cannot wait for a process: No child processes"});
 }

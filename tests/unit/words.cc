@@ -1,5 +1,8 @@
 #include "common/words.h"
 
+#include <random>
+
+#include "hooks/process.h"
 #include "tests/unit/catch.h"
 
 using namespace container_init;
@@ -22,6 +25,27 @@ struct Row {
   std::string_view text;
   Words words;
 };
+
+// What a shell makes of them, a line each.
+std::string through_shell(const Words& texts) {
+  std::string script = "printf '%s\\n'";
+  for (const std::string& text : texts) script += ' ' + shell_quote(text);
+  return run_process({"sh", "-c", script}).output;
+}
+
+std::string lines(const Words& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += text + '\n';
+  return joined;
+}
+
+// Of characters with a meaning in a shell, for the most part.
+std::string random_text(std::mt19937& random) {
+  constexpr std::string_view kBytes = " \t\n'\"\\$`*?[]{}()<>|&;#~!=%^-az09\x01\x7f\xc3\xa9\xff";
+  std::string text;
+  for (auto left = random() % 12; left > 0; --left) text += kBytes[random() % kBytes.size()];
+  return text;
+}
 
 }  // namespace
 
@@ -119,6 +143,46 @@ TEST_CASE("what is not closed is named with its place") {
   for (const auto& [text, reason] : rows) {
     CAPTURE(quote(text));
     CHECK(words_or_reason(text) == Words{std::string(reason)});
+  }
+}
+
+TEST_CASE("a word for a shell is left as it is where it needs no quotes") {
+  const std::vector<std::pair<std::string_view, std::string_view>> rows{
+      {"", "''"},
+      {"a", "a"},
+      {"--bind=/a:/b,c", "--bind=/a:/b,c"},
+      {"SIGRTMIN+3", "SIGRTMIN+3"},
+      {"10.0.0.1/24", "10.0.0.1/24"},
+      {"a b", "'a b'"},
+      {"$HOME", "'$HOME'"},
+      {"~", "'~'"},
+      {"a'b", R"('a'\''b')"},
+      {"'", R"(''\''')"},
+      {"a\nb", "'a\nb'"},
+      {"\xc3\xa9", "'\xc3\xa9'"},
+  };
+  for (const auto& [text, quoted] : rows) CHECK(shell_quote(text) == quoted);
+}
+
+TEST_CASE("a shell gives back every byte of a quoted word") {
+  Words texts;
+  for (int byte = 1; byte < 256; ++byte) texts.push_back({static_cast<char>(byte), 'x'});
+  CHECK(through_shell(texts) == lines(texts));
+  std::mt19937 random(1);
+  for (int i = 0; i < 10; ++i) {
+    texts.resize(200);
+    for (std::string& text : texts) text = random_text(random);
+    CHECK(through_shell(texts) == lines(texts));
+  }
+}
+
+TEST_CASE("a quoted word is one word for our own rules as well") {
+  std::mt19937 random(2);
+  for (int i = 0; i < 10000; ++i) {
+    const std::string text = random_text(random);
+    CAPTURE(quote(text));
+    CHECK(words_or_reason(shell_quote(text)) == Words{text});
+    CHECK(words_or_reason("a " + shell_quote(text) + " b") == Words{"a", text, "b"});
   }
 }
 

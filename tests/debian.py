@@ -1,0 +1,52 @@
+"""A Debian with systemd as PID 1, machined and D-Bus: it boots in a container of its own."""
+
+import contextlib
+import subprocess
+
+from container import PRIVATE_RUN, kill_nspawn, library_binds, wait_until
+from namespace import Namespace
+
+
+def child_of(process, name):
+    """The child of a process that runs the program of this name."""
+    shown = subprocess.run(["pgrep", "--parent", str(process), "--exact", name],
+                           capture_output=True, text=True)
+    return shown.stdout.strip()
+
+
+class Host:
+    """Runs commands on the booted system."""
+
+    def __init__(self, leader):
+        self._enter = ["nsenter", "--all", "--target", str(leader), "--"]
+
+    def run(self, script):
+        return subprocess.run([*self._enter, "sh", "-c", script], capture_output=True, text=True,
+                              timeout=120)
+
+    def succeeds(self, script):
+        return self.run(script).returncode == 0
+
+    def output_of(self, script):
+        done = self.run(script)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@contextlib.contextmanager
+def booted(root, program, binds):
+    """A Host over a root that stays as it is; it has what the program needs, and these binds."""
+    namespace = Namespace()
+    system = subprocess.Popen(
+        [*namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no",
+         "--keep-unit", "--boot", "--private-network", "--capability=all", "--volatile=overlay",
+         "-M", "host", "-D", root, *library_binds(program, root), *binds],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        host = Host(wait_until(lambda: child_of(system.pid, "systemd")))
+        wait_until(lambda: host.run("systemctl is-system-running").stdout.strip() in
+                   ("running", "degraded"), seconds=60, pause=0.1)
+        yield host
+    finally:
+        kill_nspawn(system)
+        namespace.close()

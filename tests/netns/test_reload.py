@@ -1,0 +1,247 @@
+"""reload enters what stands for a container: a PID 1 in namespaces of its own."""
+
+import fcntl
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+
+import pytest
+
+from container import children_of, status_field, wait_until
+from namespace import NO_LEAK_CHECK
+
+NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "uts"]
+F_GET_SEALS, ALL_SEALS = 1034, 0b1111
+LOGIN = {
+    "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
+    "PATH": "/run/wrappers/bin:/run/current-system/sw/bin:"
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+class Reloader:
+    """A container "web" that machinectl, a stub, knows, and reload with a command for it."""
+
+    def __init__(self, starter, user_namespace):
+        self._starter = starter
+        user = ["--user", "--map-root-user"] if user_namespace else []
+        own = ["--mount", "--uts", "--ipc", "--cgroup", "--net", "--pid"]
+        self._unshare = subprocess.Popen(
+            [*starter.network.host.enter, "unshare", *user, *own, "--fork", "--mount-proc",
+             "setpriv", "--bounding-set=-sys_time,-sys_module,-mknod", "sh", "-c",
+             "echo; exec sleep infinity"],
+            stdout=subprocess.PIPE)
+        self._unshare.stdout.readline()
+        (self.leader,) = children_of(self._unshare)
+        self.be_known(self.leader)
+
+    def be_known(self, leader):
+        machines = self._starter.run_directory / "systemd/machines"
+        machines.mkdir(parents=True, exist_ok=True)
+        (machines / "web").touch()
+        self._starter.add_program("machinectl", f'echo "$*" >"$0.call"\necho {leader}')
+
+    def be_forgotten(self):
+        (self._starter.run_directory / "systemd/machines/web").unlink()
+
+    @property
+    def call(self):
+        return (self._starter.bin / "machinectl.call").read_text()
+
+    def variables(self, *command):
+        return {"RELOAD_COMMAND": shlex.join(command), "HOME": "/nowhere", "FOO": "bar",
+                **NO_LEAK_CHECK}
+
+    def run(self, *command, before=(), arguments=(), variables=None):
+        return self._starter.run_command(
+            [*before, self._starter.build / "reload", *arguments],
+            {**self.variables(*command), **(variables or {})})
+
+    def start(self, *command, **options):
+        enter = [*self._starter.network.host.enter,
+                 *self._starter.command(self._starter.build / "reload")]
+        return subprocess.Popen([str(word) for word in enter], text=True,
+                                env=self._starter.environment(self.variables(*command)), **options)
+
+    def run_on_host(self, *command):
+        return self._starter.network.host.run(command)
+
+    def output_of(self, script):
+        done = self.run("/bin/sh", "-c", script)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def close(self):
+        os.kill(self.leader, signal.SIGKILL)
+        self._unshare.wait()
+        self._unshare.stdout.close()
+
+
+@pytest.fixture
+def reloader(starter, request):
+    made = Reloader(starter, user_namespace=getattr(request, "param", False))
+    yield made
+    made.close()
+
+
+BOTH = pytest.mark.parametrize("reloader", [False, True], indirect=True,
+                               ids=["same-users", "private-users"])
+
+
+@pytest.mark.parametrize("status", [0, 1, 133])
+def test_output_and_status(reloader, status):
+    done = reloader.run("/bin/sh", "-c", f"echo out; echo err >&2; exit {status}")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "out\n", "err\n")
+    assert reloader.call == "show --property=Leader --value -- web\n"
+
+
+def test_a_signal_is_a_status_as_in_a_shell(reloader):
+    assert reloader.run("/bin/sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
+
+
+@BOTH
+def test_arguments_and_environment(reloader):
+    words = ["a b", "", "$HOME", "'", "\n"]
+    done = reloader.run("/usr/bin/printf", "%s|", *words)
+    assert done.stdout == "".join(f"{word}|" for word in words)
+    found = reloader.output_of("exec env -0")
+    assert dict(line.split("=", 1) for line in found.split("\0") if line) == {**LOGIN, "PWD": "/"}
+
+
+@BOTH
+def test_no_more_than_the_container_may_do(reloader):
+    allowed = status_field(reloader.leader, "CapBnd")
+    assert allowed != status_field(os.getpid(), "CapBnd")
+    found = dict(line.split(":\t") for line in
+                 reloader.output_of("grep -E '^(Cap|Uid|Gid|Groups|NoNewPrivs)' /proc/self/status")
+                 .splitlines())
+    assert found["CapBnd"] == found["CapPrm"] == found["CapEff"] == allowed
+    assert int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
+    assert found["Uid"] == found["Gid"] == "0\t0\t0\t0"
+
+
+@BOTH
+def test_namespaces_are_those_of_the_container(reloader):
+    for kind in [*NAMESPACES, "user"]:
+        assert (reloader.output_of(f"readlink /proc/self/ns/{kind}").strip()
+                == os.readlink(f"/proc/{reloader.leader}/ns/{kind}"))
+
+
+def test_a_process_of_the_container(reloader):
+    """No terminal, no signal mask, no descriptor, no directory of the host's."""
+    fields = dict(line.split(":", 1) for line in
+                  reloader.output_of("grep Sig /proc/self/status").splitlines())
+    assert int(fields["SigBlk"], 16) == 0
+    assert reloader.output_of("pwd") == "/\n"
+    assert reloader.output_of("cat; ls /proc/self/fd").split() == ["0", "1", "2", "3"]
+    assert set(reloader.output_of("for fd in 0 1 2; do readlink /proc/self/fd/$fd; done")
+               .replace(":", " ").split()[::2]) == {"pipe"}
+
+
+def test_files_that_reload_was_given_stay_outside(reloader, tmp_path):
+    before = ["sh", "-c", 'exec "$@" 7<>"$0"', tmp_path / "file"]
+    done = reloader.run("/bin/ls", "/proc/self/fd", before=before)
+    assert done.stdout.split() == ["0", "1", "2", "3"]
+
+
+def test_program_is_a_sealed_copy(reloader):
+    """What a process of the container finds at /proc/PID/exe is not the program on the host."""
+    started = reloader.start("/bin/sh", "-c", "echo; exec sleep 60", stdout=subprocess.PIPE)
+    started.stdout.readline()
+    with open(f"/proc/{started.pid}/exe", "rb") as program:
+        assert fcntl.fcntl(program, F_GET_SEALS) & ALL_SEALS == ALL_SEALS
+    (child,) = children_of(started)
+    started.kill()
+    started.communicate()
+    wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists()
+               or status_field(child, "State").startswith("Z"))
+
+
+def test_output_comes_as_it_is_written(reloader):
+    started = reloader.start("/bin/sh", "-c", "echo one; read nothing; sleep 0.2; echo two",
+                             stdout=subprocess.PIPE)
+    assert started.stdout.readline() == "one\n"
+    assert started.poll() is None
+    assert started.communicate(timeout=10)[0] == "two\n"
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_streams(reloader, closed, tmp_path):
+    mark = tmp_path / "mark"
+    done = reloader.run("/bin/sh", "-c", f"cat && echo out && echo err >&2 && echo done >{mark}",
+                        before=["sh", "-c", f'exec "$0" {closed}'])
+    assert done.returncode == 0
+    assert mark.read_text() == "done\n"
+    assert done.stdout == ("" if "1>&-" in closed else "out\n")
+    assert done.stderr == ("" if "2>&-" in closed else "err\n")
+
+
+def test_system_path(reloader, tmp_path):
+    program = tmp_path / "bin/switch-to-configuration"
+    program.write_text("#!/bin/sh\necho \"$0 $*\"\n")
+    program.chmod(0o755)
+    done = reloader.run(variables={"RELOAD_COMMAND": "", "SYSTEM_PATH": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{program} test\n", "")
+    done = reloader.run(variables={"RELOAD_COMMAND": ""})
+    assert done.returncode == 127
+    assert done.stderr == ("reload: cannot execute /nix/var/nix/profiles/system/bin/"
+                           "switch-to-configuration: No such file or directory\n")
+
+
+def test_command_that_cannot_be_executed(reloader):
+    done = reloader.run("/etc")
+    assert done.returncode == 126
+    assert done.stderr == ("reload: cannot execute /etc: Permission denied: /etc is not an "
+                           "executable file\n")
+
+
+@pytest.mark.parametrize("known", ["registered", "leader"])
+def test_container_that_does_not_run(reloader, known):
+    if known == "leader":  # machinectl fails
+        reloader.be_known("; exit 1")
+    else:
+        reloader.be_forgotten()
+    done = reloader.run("/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == "reload: systemd-machined knows no container web: is it running?\n"
+
+
+def test_without_machinectl(reloader):
+    done = reloader.run("/bin/echo", "executed", before=["env", "PATH=/nowhere"])
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == ("reload: cannot find machinectl in PATH: Debian and Fedora have it in "
+                           "the package systemd-container\n")
+
+
+@pytest.mark.parametrize("leader", ["init", "other", "ended"])
+def test_leader_that_is_none(reloader, leader):
+    """Nothing is executed on the host."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    process = {"init": 1, "other": os.getpid(), "ended": ended.pid}[leader]
+    reloader.be_known(process)
+    done = reloader.run("/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == f"reload: process {process} is not the PID 1 of a container\n"
+
+
+def test_faults_before_anything_is_asked(reloader):
+    done = reloader.run(variables={"RELOAD_COMMAND": "true", "SYSTEM_PATH": "x", "INSTANCE": "a b"})
+    assert done.returncode == 78
+    assert [line.partition("=")[0] for line in done.stderr.splitlines()] == [
+        "reload: INSTANCE", "reload: RELOAD_COMMAND", "reload: SYSTEM_PATH"]
+
+
+@BOTH
+def test_dry_run_prints_what_does_the_same(reloader, tmp_path):
+    mark = tmp_path / "a 'mark'"
+    script = 'printf "%s|" "$@" >"$0"; env; hostname; pwd'
+    command = ["/bin/sh", "-c", script, str(mark), "$HOME", ""]
+    printed = reloader.run(*command, arguments=["--dry-run"])
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert not mark.exists()
+    pasted = reloader.run_on_host("sh", "-c", printed.stdout)
+    assert (pasted.returncode, pasted.stderr) == (0, "")
+    assert mark.read_text() == "$HOME||"
+    assert reloader.run(*command).stdout == pasted.stdout

@@ -1,0 +1,467 @@
+"""start with a stub in the place of systemd-nspawn: its command, the root, and the waiter."""
+
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from combinations import ADDRESSES
+from container import AS_UNIT, CONTAINER_VARIABLES, status_field, wait_until
+from namespace import NO_LEAK_CHECK
+from starter import tree
+
+DUAL_STACK = ADDRESSES["single"]
+EX_OSERR, EX_CONFIG, NOT_FOUND = 71, 78, 127
+INSIDE = "/run/container-init/container-init"
+
+# A shell changes the signal mask.
+WAITING_STUB = f"""\
+#!{sys.executable} -IS
+import sys, time
+open(sys.argv[0] + ".called", "w").close()
+time.sleep(60)
+"""
+
+# The command
+
+
+def test_arguments(starter):
+    variables = {
+        **DUAL_STACK, "PRIVATE_USERS": "pick", "HOST_PORT": "tcp:8080:80,53", "MACVLANS": "a b",
+        "EXTRA_VETHS": "lan0:eth1,HOST_ADDRESS=10.2.0.1", "CAPABILITIES": "CAP_KILL,CAP_CHOWN",
+        "TMPFS": "/tmp", "STAGE2": "/stage 2", "EXTRA_NSPAWN_FLAGS": "--bind='/a b' -q ''"}
+    done = starter.run(variables)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    passed = [f"--setenv={name}={variables[name]}" for name in CONTAINER_VARIABLES
+              if name in variables]
+    path = starter.stub_environment["PATH"]
+    assert starter.arguments == [
+        "--keep-unit", "-M", "web", "-D", str(starter.root), "--private-users=pick",
+        "--network-veth", "--port=tcp:8080:80", "--port=53", "--network-veth-extra=lan0:eth1",
+        "--network-macvlan=a", "--network-macvlan=b", "--notify-ready=yes",
+        "--kill-signal=SIGRTMIN+3", "--link-journal=try-guest", *passed,
+        "--setenv=WAIT_CARRIER=10", f"--setenv=PATH={path}", "--capability=CAP_KILL,CAP_CHOWN",
+        "--tmpfs=/tmp", f"--bind-ro={starter.build}/container-init:{INSIDE}", "--bind=/a b", "-q",
+        "", INSIDE, "/stage 2"]
+
+
+def test_environment(starter):
+    """That of the unit goes on to systemd-nspawn: NOTIFY_SOCKET, above all."""
+    given = starter.environment({"FOO": "a\nb", "NOTIFY_SOCKET": "@socket", "EMPTY": ""})
+    assert starter.run(given).returncode == 0
+    found = starter.stub_environment
+    for of_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
+        found.pop(of_the_shell, None)
+    assert found == {**given, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+
+
+@pytest.mark.parametrize("status", [0, 1, 133, 255])
+def test_exit_status_is_that_of_nspawn(starter, status):
+    starter.act(f"exit {status}")
+    assert starter.run().returncode == status
+
+
+# What is in the way
+
+
+def assert_nothing_done(starter):
+    assert not starter.called
+    assert not starter.root.exists()
+    assert not any(starter.run_directory.iterdir())
+
+
+def test_without_nspawn(starter):
+    done = starter.run_command(["env", f"PATH={starter.etc}", starter.build / "start"])
+    assert done.returncode == NOT_FOUND
+    assert done.stderr == ("start: cannot find systemd-nspawn in PATH: Debian and Fedora have it "
+                           "in the package systemd-container\n")
+    assert_nothing_done(starter)
+
+
+def test_without_container_init(starter):
+    alone = shutil.copy(starter.build / "start", starter.bin)
+    done = starter.run_command([alone])
+    assert done.returncode == NOT_FOUND
+    assert done.stderr == (f"start: cannot find {starter.bin}/container-init: No such file or "
+                           "directory: it belongs beside start\n")
+    assert_nothing_done(starter)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_without_root(starter, arguments):
+    done = starter.run({"root": ""}, *arguments)
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == ("start: root is not set; wanted: the path of the container's root "
+                           "directory\n")
+    assert_nothing_done(starter)
+
+
+@pytest.mark.parametrize("call,error,text", [
+    ("socket", "EAFNOSUPPORT", "open a netlink socket: Address family not supported by protocol: "
+     "AF_NETLINK must be allowed, see RestrictAddressFamilies= in systemd.exec(5)"),
+    ("openat2", "ENOSYS", "open directory {root}/usr/bin: Function not implemented: openat2(2) is "
+     "needed, Linux 5.6 or later"),
+    ("pidfd_open", "ENOSYS", "watch process {pid}: Function not implemented: Linux 5.3 or later is "
+     "needed"),
+])
+def test_call_that_the_kernel_refuses(starter, call, error, text):
+    done = starter.run_command(
+        ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+         f"inject={call}:error={error}", "sh", "-c", 'echo $$; exec "$0"', starter.build / "start"],
+        {**DUAL_STACK, **NO_LEAK_CHECK})
+    assert done.returncode == EX_OSERR
+    text = text.format(root=starter.root, pid=done.stdout.strip())
+    assert done.stderr == f"start: cannot {text}\n"
+    assert not starter.called
+
+
+def test_root_of_the_host(starter):
+    done = starter.run({"root": "/"})
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == 'start: root="/": this is the host\'s own root\n'
+    assert not starter.called
+
+
+def test_all_faults_before_anything_is_done(starter):
+    faults = {"LOCAL_ADDRESS": "10.1.0.256", "EXTRA_VETHS": "a/b", "STAGE2": "init",
+              "HOST_PORT": "0,tcp", "EXTRA_NSPAWN_FLAGS": "'", "RELOAD_COMMAND": "true"}
+    done = starter.run(faults)
+    assert done.returncode == EX_CONFIG
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(faults) + 1  # two ports
+    for variable in faults:
+        assert any(line.startswith(f"start: {variable}=") for line in lines), variable
+    assert_nothing_done(starter)
+
+
+@pytest.mark.parametrize("ready", [False, True], ids=["empty", "prepared"])
+def test_read_only_root(starter, ready):
+    starter.root.mkdir()
+    if ready:
+        assert starter.run().returncode == 0
+        starter.forget()
+    before = tree(starter.root)
+    read_only = 'mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" && exec "$0"'
+    done = starter.run_command(["sh", "-c", read_only, starter.build / "start"])
+    assert done.returncode == EX_OSERR
+    action = "write {}/etc/resolv.conf" if ready else "open directory {}/usr"
+    assert done.stderr == f"start: cannot {action.format(starter.root)}: Read-only file system\n"
+    assert not starter.called
+    assert tree(starter.root) == before
+
+
+# The root
+
+
+def test_root(starter):
+    """Made where there is none; the second time nothing changes."""
+    assert starter.run().returncode == 0
+    first = tree(starter.root)
+    modes = {path: int(mode, 8) & 0o7777 for path, (mode, _, _) in first.items()}
+    assert modes == {
+        ".": 0o755, "usr": 0o755, "usr/bin": 0o755, "etc": 0o755, "var": 0o755, "var/lib": 0o755,
+        "var/lib/private": 0o700, "root": 0o700, "etc/os-release": 0o644, "etc/machine-id": 0o644,
+        "etc/resolv.conf": 0o644}
+    assert first["etc/os-release"][2] == first["etc/machine-id"][2] == ""
+    assert first["etc/resolv.conf"][2] == "nameserver 192.0.2.1\n"
+    assert tree(starter.run_directory).keys() == {".", "containers"}
+    assert (starter.run_directory / "containers").stat().st_mode & 0o7777 == 0o700
+    assert starter.run().returncode == 0
+    assert tree(starter.root) == first
+
+
+@pytest.mark.parametrize("link", ["usr", "etc", "var", "var/lib", "root", "etc/resolv.conf"])
+@pytest.mark.parametrize("way", ["absolute", "relative", "dangling"])
+def test_no_link_leads_out_of_the_root(starter, link, way, tmp_path):
+    outside = tmp_path / "outside"
+    (outside / "sub").mkdir(parents=True)
+    (outside / "resolv.conf").write_text("mine")
+    path = starter.root / link
+    path.parent.mkdir(parents=True)
+    target = {"absolute": outside, "relative": pathlib.Path("../" * 20 + str(outside)),
+              "dangling": pathlib.Path("/no/such/directory")}[way]
+    path.symlink_to(target / "resolv.conf" if link == "etc/resolv.conf" else target)
+    before = tree(outside)
+    done = starter.run()
+    assert tree(outside) == before
+    if link == "etc/resolv.conf":
+        assert done.returncode == 0
+        assert not path.is_symlink()
+        return
+    assert done.returncode == EX_OSERR
+    assert done.stderr.startswith(f"start: cannot open directory {starter.root}/{link}")
+    assert done.stderr.endswith(": a symbolic link leads nowhere\n")
+    assert not starter.called
+
+
+def test_os_release_of_an_image_is_kept(starter):
+    etc = starter.root / "etc"
+    etc.mkdir(parents=True)
+    (etc / "os-release").symlink_to("../usr/lib/os-release")
+    (etc / "machine-id").write_text("uninitialized\n")
+    assert starter.run().returncode == 0
+    assert os.readlink(etc / "os-release") == "../usr/lib/os-release"
+    assert (etc / "machine-id").read_text() == "uninitialized\n"
+
+
+PUBLIC, STUB_RESOLVER = "nameserver 192.0.2.1\n", "nameserver 127.0.0.53\nsearch a\n"
+OF_RESOLVED = "nameserver 192.0.2.2\n"
+NO_SERVER = "/etc/resolv.conf names no server that the container could reach"
+PRIVATE = {"PRIVATE_NETWORK": "1"}
+
+
+@pytest.mark.parametrize("host,resolved,variables,copied,reason", [
+    (PUBLIC, OF_RESOLVED, PRIVATE, PUBLIC, None),
+    (STUB_RESOLVER, OF_RESOLVED, PRIVATE, OF_RESOLVED, None),
+    (STUB_RESOLVER, OF_RESOLVED, {"LOCAL_ADDRESS": "10.1.0.2"}, OF_RESOLVED, None),
+    (STUB_RESOLVER, OF_RESOLVED, {"MACVLANS": "a"}, OF_RESOLVED, None),
+    (STUB_RESOLVER, OF_RESOLVED, {}, STUB_RESOLVER, None),
+    (STUB_RESOLVER, STUB_RESOLVER, PRIVATE, None, NO_SERVER),
+    (STUB_RESOLVER, None, PRIVATE, None, NO_SERVER),
+    ("", None, PRIVATE, None, NO_SERVER),
+    (None, OF_RESOLVED, PRIVATE, OF_RESOLVED, None),
+    (None, None, PRIVATE, None, "there is no /etc/resolv.conf"),
+    (None, None, {}, None, "there is no /etc/resolv.conf"),
+    ("dangling", None, {}, None, "there is no /etc/resolv.conf"),
+    (None, None, {"COPY_RESOLV_CONF": "0"}, None, None),
+    (PUBLIC, None, {"COPY_RESOLV_CONF": "0"}, None, None),
+])
+def test_resolv_conf(starter, host, resolved, variables, copied, reason):
+    starter.resolv_conf.unlink()
+    if host == "dangling":
+        starter.resolv_conf.symlink_to("/run/no/such/file")
+    elif host is not None:
+        starter.resolv_conf.write_text(host)
+    if resolved is not None:
+        directory = starter.run_directory / "systemd/resolve"
+        directory.mkdir(parents=True)
+        (directory / "resolv.conf").write_text(resolved)
+    own = starter.root / "etc/resolv.conf"
+    own.parent.mkdir(parents=True)
+    own.write_text("the container's own")
+    done = starter.run(variables)
+    assert done.returncode == 0
+    assert done.stderr == (f"start: no resolv.conf is copied: {reason}\n" if reason else "")
+    assert own.read_text() == (copied or "the container's own")
+
+
+# --dry-run
+
+
+HOSTILE = r"""a b'c"d$HOME`id`\e*;&|<>(){}#~!""" + "\t\x7f\u00e9"
+
+
+@pytest.mark.parametrize("variables", [
+    {},
+    {**DUAL_STACK, "EXTRA_VETHS": "lan0:eth1 lan1", "HOST_PORT": "53"},
+    {"HOST_BRIDGE": "br0"},
+    {"STAGE2": "/" + HOSTILE, "SYSTEM_PATH": "/\n", "TMPFS": "/a'b:$c /*",
+     "EXTRA_NSPAWN_FLAGS": shlex.quote(HOSTILE) + " '' '\n' -q", "NETWORK_NAMESPACE_PATH": "/'"},
+], ids=["none", "pairs", "bridge", "hostile"])
+def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
+    """Nothing is done; and the same is, where it is pasted."""
+    links = ["ve-web", "vb-web", "lan0", "lan1"]
+    starter.act("".join(f"ip link add {link} type veth peer name in-{link}\n" for link in links))
+    starter.network.add_bridge()
+    variables = {**variables, "root": str(tmp_path / HOSTILE / "root")}
+    before = tree(tmp_path)
+    with starter.network.host.unchanged():
+        printed = starter.run(variables, "--dry-run")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert tree(tmp_path) == before
+
+    pasted = starter.run_command(["sh", "-e", "-c", printed.stdout], variables)
+    assert (pasted.returncode, pasted.stderr) == (0, "")
+    by_shell = starter.arguments, starter.stub_environment, tree(tmp_path)
+    starter.network.host.ip(*(f"link delete {link}" for link in links))
+    shutil.rmtree(tmp_path / HOSTILE)
+    shutil.rmtree(starter.run_directory / "containers")
+    starter.forget()
+    assert starter.run(variables).returncode == 0
+    assert (starter.arguments, starter.stub_environment, tree(tmp_path)) == by_shell
+
+
+def test_dry_run_shows_the_host_s_end(starter):
+    printed = starter.run(DUAL_STACK, "--dry-run").stdout
+    later = printed.partition("# when systemd-nspawn has made the links:\n")[2]
+    assert later == starter.network.post_start(DUAL_STACK, "--dry-run").stdout
+    assert "# when" not in starter.run({}, "--dry-run").stdout
+
+
+# The waiter
+
+
+EXTRA = "lan0:eth1,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2 dmz0,HOST_BRIDGE=br0"
+
+
+@pytest.mark.parametrize("variables,links", [
+    (DUAL_STACK, ["ve-web"]),
+    ({**ADDRESSES["network"], "HOST_BRIDGE": "br0"}, ["vb-web"]),
+    ({"EXTRA_VETHS": EXTRA}, ["lan0", "dmz0"]),
+    ({**DUAL_STACK, "EXTRA_VETHS": EXTRA}, ["ve-web", "lan0", "dmz0"]),
+], ids=["pair", "bridge", "extra", "all"])
+def test_links_are_configured_when_they_appear(starter, variables, links):
+    """As post-start does: it finds nothing left to do."""
+    starter.network.add_bridge()
+    made = [f"sleep 0.02; ip link add {link} type veth peer name in{i}"
+            for i, link in enumerate(links)]
+    starter.act("\n".join(["sleep 0.1", *made, "exec sleep 60"]))
+    started = starter.start(variables, stderr=subprocess.PIPE)
+    host = starter.network.host
+    wait_until(lambda: starter.network.host.links().issuperset(links) and not starter.waiters(),
+               pause=0.05)
+    with host.unchanged():
+        assert starter.network.post_start(variables).returncode == 0
+    assert all("UP" in host.link(link)["flags"] for link in links)
+    assert started.poll() is None
+    started.kill()
+    assert started.communicate()[1] == ""
+
+
+def test_link_of_a_long_name(starter):
+    name = "really-long-long-name-2"
+    starter.act("ip link add ve-really-lFYWO type veth peer name host0\nexec sleep 60")
+    starter.start({**DUAL_STACK, "INSTANCE": name})
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    assert starter.network.host.addresses("ve-really-lFYWO") == {"10.1.0.1/32", "fd01::1/128"}
+
+
+def test_no_link_no_waiter(starter):
+    starter.act("exec sleep 60")
+    starter.start({"PRIVATE_NETWORK": "1"})
+    assert starter.waiters() == []
+
+
+def test_waiter_ends_with_nspawn(starter):
+    """Though the links never were there, or not all."""
+    starter.act("ip link add ve-web type veth peer name host0\nexec sleep 60")
+    started = starter.start({**DUAL_STACK, "EXTRA_VETHS": "lan0"}, stderr=subprocess.PIPE)
+    wait_until(lambda: "ve-web" in starter.network.host.links(), pause=0.05)
+    assert len(starter.waiters()) == 1
+    assert starter.network.host.addresses("ve-web") == set()
+    started.kill()
+    assert started.communicate(timeout=10)[1] == ""
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+def test_waiter_stands_by_itself(starter):
+    """No child of systemd-nspawn, and nothing open that another one waits to be closed."""
+    starter.act("exec sleep 60")
+    given = os.open("/dev/zero", os.O_RDONLY)
+    started = starter.start({**DUAL_STACK, "NOTIFY_SOCKET": "@nobody"}, pass_fds=[given],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(given)
+    (waiter,) = wait_until(starter.waiters)
+    assert int(status_field(waiter.name, "PPid")) != started.pid
+    wait_until(lambda: os.readlink(waiter / "fd/1") == "/dev/null")
+    opened = {fd.name: os.readlink(fd) for fd in (waiter / "fd").iterdir()}
+    assert opened["0"] == opened["1"] == "/dev/null"
+    assert opened["2"] == os.readlink(f"/proc/{started.pid}/fd/2")
+    others = sorted(target.partition("[")[0] for fd, target in opened.items() if fd not in "012")
+    assert others == ["anon_inode:", "socket:", "socket:"]
+
+
+def test_nothing_of_the_waiter_s_in_nspawn(starter):
+    starter.act("ls -l /proc/self/fd; exec sleep 60")
+    started = starter.start(DUAL_STACK, stdout=subprocess.PIPE)
+    started.kill()
+    assert "socket:" not in started.communicate()[0]
+
+
+CONFLICT = ("start: cannot add route 10.1.0.2 dev ve-web: File exists: 10.1.0.2 already leads to "
+            "ve-db\n")
+
+
+def make_conflict(starter):
+    starter.network.add_pair("ve-db", "other")
+    starter.network.host.ip("link set ve-db up", "route add 10.1.0.2 dev ve-db")
+
+
+def test_a_fault_of_the_host_s_end_ends_nspawn(starter):
+    make_conflict(starter)
+    starter.act("trap 'kill $!; exit 7' TERM\nip link add ve-web type veth peer name host0\n"
+                "sleep 60 & wait $!")
+    started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
+    assert started.wait(timeout=10) == 7
+    assert started.stderr.read() == CONFLICT
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+def test_also_one_that_does_not_want_to(starter):
+    make_conflict(starter)
+    starter.act("trap '' TERM\nip link add ve-web type veth peer name host0\nexec sleep 60")
+    started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
+    assert started.wait(timeout=10) == -signal.SIGKILL
+    assert started.stderr.read() == CONFLICT
+
+
+def test_link_that_is_no_veth(starter):
+    starter.act("trap 'kill $!; exit 7' TERM\nip link add ve-web type bridge\nsleep 60 & wait $!")
+    started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
+    assert started.wait(timeout=10) == 7
+    assert started.stderr.read() == ("start: link ve-web is of kind bridge, not a veth, and so not "
+                                     "an end of a pair\n")
+
+
+def test_waiter_outlives_a_stop_of_its_own(starter):
+    starter.act("sleep 0.5; ip link add ve-web type veth peer name host0\nexec sleep 60")
+    starter.start(DUAL_STACK)
+    (waiter,) = wait_until(starter.waiters)
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        os.kill(int(waiter.name), number)
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
+
+
+@pytest.mark.parametrize("injected", [["-f", "-e", "inject=poll:error=EINTR:when=1"],
+                                      ["-e", "inject=wait4:error=EINTR:when=1"]],
+                         ids=["poll", "wait"])
+def test_interrupted_calls(starter, injected):
+    starter.act("ip link add ve-web type veth peer name host0; sleep 0.3")
+    done = starter.run_command(
+        ["strace", "-qq", "-o", "/dev/null", "-e", "trace=poll,wait4", *injected,
+         starter.build / "start"], {**DUAL_STACK, **NO_LEAK_CHECK})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 2>&-",
+                                    "0<&- 1>&- 2>&-"])
+def test_closed_standard_streams(starter, closed):
+    starter.act("sleep 0.1; ip link add ve-web type veth peer name host0; exec sleep 60")
+    starter.start({**DUAL_STACK, **NO_LEAK_CHECK}, before=["sh", "-c", f'exec "$0" {closed}'])
+    wait_until(lambda: "ve-web" in starter.network.host.links() and not starter.waiters(),
+               pause=0.05)
+    assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
+
+
+# The guard of early stops
+
+
+def has_signal(process, field, number):
+    return int(status_field(process, field), 16) >> (number - 1) & 1 == 1
+
+
+def test_trace_of_a_stop_is_kept_in_a_unit(starter):
+    starter.be_stub(WAITING_STUB)
+    started = starter.start(before=AS_UNIT)
+    assert has_signal(started.pid, "SigBlk", signal.SIGCONT)
+    assert not has_signal(started.pid, "SigBlk", signal.SIGTERM)
+    os.kill(started.pid, signal.SIGCONT)
+    assert has_signal(started.pid, "ShdPnd", signal.SIGCONT)
+    assert len(starter.waiters()) == 1
+    started.kill()
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+@pytest.mark.parametrize("variables", [{}, {"SYSTEMD_EXEC_PID": "1"}, DUAL_STACK])
+def test_no_guard_outside_of_a_unit(starter, variables):
+    starter.be_stub(WAITING_STUB)
+    started = starter.start(variables)
+    assert not has_signal(started.pid, "SigBlk", signal.SIGCONT)
+    assert len(starter.waiters()) == (1 if variables == DUAL_STACK else 0)
