@@ -13,7 +13,7 @@ Descriptor above_standard_streams(Descriptor opened) {
   return Descriptor(fcntl(opened.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
-void close_all_but(std::vector<int> kept) {
+bool close_all_but(std::vector<int> kept) {
   std::ranges::sort(kept);
   unsigned first = STDERR_FILENO + 1;
   for (const int fd : kept) {
@@ -21,7 +21,7 @@ void close_all_but(std::vector<int> kept) {
     if (next > first) syscall(SYS_close_range, first, next - 1, 0);
     first = next + 1;
   }
-  syscall(SYS_close_range, first, ~0U, 0);
+  return syscall(SYS_close_range, first, ~0U, 0) == 0;
 }
 
 }  // namespace container_init

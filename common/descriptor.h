@@ -33,7 +33,7 @@ class Descriptor {
 // another; not open, with errno, where there is none left.
 Descriptor above_standard_streams(Descriptor opened);
 
-// The standard streams stay open too. Does nothing on kernels before 5.9.
-void close_all_but(std::vector<int> kept);
+// The standard streams stay open too. False, with errno, on kernels before 5.9.
+bool close_all_but(std::vector<int> kept);
 
 }  // namespace container_init

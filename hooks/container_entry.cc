@@ -81,9 +81,8 @@ int namespaces_apart(pid_t process) {
 
 // What was the host's root is nobody in another user namespace.
 void become_root() {
-  const bool done = (setgroups(0, nullptr) == 0 || errno == EPERM) && setresgid(0, 0, 0) == 0 &&
-                    setresuid(0, 0, 0) == 0;
-  if (!done) throw system_error(errno, "become root in the container");
+  if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
+    throw system_error(errno, "become root in the container");
 }
 
 bool drop_bounding(std::uint64_t kept) {
@@ -128,13 +127,14 @@ void continue_in_sealed_copy(const char* name) {
 void enter_container(pid_t leader) {
   const Descriptor process = open_process(leader);
   const auto status = status_of(leader);
-  if (!process.is_open() || !status || !status->is_init)
+  // Asked last: so long as it runs, the number is its own.
+  const int namespaces = status && status->is_init ? namespaces_apart(leader) : 0;
+  if (namespaces == 0 || !process.is_open() || ends_within(process, {}))
     throw Error(Exit::system, fmt::format("process {} is not the PID 1 of a container", leader));
-  const int namespaces = namespaces_apart(leader);
+  if (setgroups(0, nullptr) != 0) throw system_error(errno, "give up groups");
   syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // a new one, where there are any
   if (setns(process.get(), namespaces) != 0)
-    throw system_error(errno, fmt::format("enter the namespaces of process {}", leader),
-                       errno == EINVAL ? "Linux 5.8 or later is needed" : "");
+    throw system_error(errno, fmt::format("enter the namespaces of process {}", leader));
   become_root();
   keep_capabilities(status->capability_bounding);
   // Until the command is executed our memory, with the host's environment, is nobody's to read.

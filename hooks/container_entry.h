@@ -1,4 +1,4 @@
-// Entering a running container as its own root would be: with no more than the container may do.
+// Entering a running container as its own root would be, with no more capabilities than that has.
 #pragma once
 
 #include <sys/types.h>

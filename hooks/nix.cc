@@ -4,6 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <climits>
+#include <string_view>
+
 #include <fmt/core.h>
 
 #include "common/descriptor.h"
@@ -20,18 +24,21 @@ bool has_entry(const std::string& path) {
   return lstat(path.c_str(), &status) == 0;
 }
 
-// The container may have made the path lead anywhere: nothing but a regular file is opened.
-std::string read_untrusted(const std::string& path) {
+// The container may have made the path lead anywhere: nothing is read that is not in the store.
+std::string read_from_store(const std::string& path) {
   const Descriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
-  struct stat status {};
-  if (!found.is_open() || fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return read_file(fmt::format("/proc/self/fd/{}", found.get())).value_or(std::string{});
+  const std::string opened = fmt::format("/proc/self/fd/{}", found.get());
+  std::array<char, PATH_MAX> target;
+  const ssize_t size = readlink(opened.c_str(), target.data(), target.size());
+  const std::string_view file(target.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  if (!file.starts_with("/nix/store/")) return {};
+  return read_file(opened).value_or(std::string{});
 }
 
 bool is_i686(const Config& config) {
   const std::string system =
       config.system_path.empty() ? nix_profiles(config.instance) + "/system" : config.system_path;
-  return read_untrusted(system + "/system").starts_with("i686-linux");
+  return read_from_store(system + "/system").starts_with("i686-linux");
 }
 
 }  // namespace

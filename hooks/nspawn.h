@@ -18,6 +18,6 @@ std::string stage2_path(const Config& config, const Nix& nix);
 // container is linked to the host's unless that is not wanted, or the container ephemeral.
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
                                              const Nix& nix, const std::string& container_init,
-                                             bool links_journal = true);
+                                             bool links_journal);
 
 }  // namespace container_init

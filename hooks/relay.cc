@@ -61,9 +61,9 @@ void copy_until_end(Descriptor& output, Descriptor& errors, const Descriptor& pr
   }
 }
 
+// The process in the container: a child, as only these are in a PID namespace that is entered.
 int execute(const std::vector<std::string>& command, const std::vector<std::string>& environment,
             const Log& log) {
-  close_all_but({});
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_DFL);  // systemd ignores it
   clearenv();
@@ -71,21 +71,42 @@ int execute(const std::vector<std::string>& command, const std::vector<std::stri
   return report_errors(log, [&]() -> int { exec_program(command); });
 }
 
+// Nothing of ours is left to this process: neither descriptors nor, as it leads a session of its
+// own, a terminal.
+void stand_apart(const Pipe& input, const Pipe& output, const Pipe& errors) {
+  setsid();
+  dup2(input.reader.get(), STDIN_FILENO);
+  dup2(output.writer.get(), STDOUT_FILENO);
+  dup2(errors.writer.get(), STDERR_FILENO);
+  if (!close_all_but({}))
+    throw system_error(errno, "close all descriptors", "Linux 5.9 or later is needed");
+}
+
+int enter_and_execute(const std::function<void()>& enter, const std::vector<std::string>& command,
+                      const std::vector<std::string>& environment, const Log& log) {
+  enter();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // lost where credentials change
+  const pid_t child = fork();
+  if (child < 0) throw system_error(errno, "fork");
+  if (child == 0) _exit(execute(command, environment, log));
+  return wait_for_end(child);
+}
+
 }  // namespace
 
 int run_relayed(const std::vector<std::string>& command,
-                const std::vector<std::string>& environment, const Log& log) {
+                const std::vector<std::string>& environment, const Log& log,
+                const std::function<void()>& enter) {
   Pipe input = make_pipe();
   Pipe output = make_pipe();
   Pipe errors = make_pipe();
   const pid_t child = fork();
   if (child < 0) throw system_error(errno, "fork");
-  if (child == 0) {
-    dup2(input.reader.get(), STDIN_FILENO);
-    dup2(output.writer.get(), STDOUT_FILENO);
-    dup2(errors.writer.get(), STDERR_FILENO);
-    _exit(execute(command, environment, log));
-  }
+  if (child == 0)
+    _exit(report_errors(log, [&] {
+      stand_apart(input, output, errors);
+      return enter_and_execute(enter, command, environment, log);
+    }));
   input.writer = Descriptor();
   output.writer = Descriptor();
   errors.writer = Descriptor();

@@ -9,7 +9,6 @@
 #include <fmt/core.h>
 
 #include "common/config.h"
-#include "common/descriptor.h"
 #include "common/error.h"
 #include "common/exec.h"
 #include "common/program.h"
@@ -65,15 +64,14 @@ void print_command(pid_t leader, const std::vector<std::string>& command) {
 
 int run(const Options& options, const Log& log) {
   const Reload reload = parse_reload(Environment(environ));
-  close_all_but({});  // what we were given is not for the container
   if (!options.dry_run) continue_in_sealed_copy("reload");
   const pid_t leader = require_leader(reload.instance);
   if (options.dry_run) {
     print_command(leader, reload.command);
     return 0;
   }
-  enter_container(leader);
-  return run_relayed(reload.command, login_environment(), log);
+  return run_relayed(reload.command, login_environment(), log,
+                     [leader] { enter_container(leader); });
 }
 
 }  // namespace

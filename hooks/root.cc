@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "common/error.h"
 #include "common/file.h"
 #include "common/words.h"
@@ -54,26 +56,15 @@ bool is_same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-struct stat status_of(const Descriptor& file, const std::string& path) {
+struct stat file_status(const Descriptor& file, const std::string& path) {
   struct stat status {};
   if (fstat(file.get(), &status) != 0) throw system_error(errno, "look at " + path);
   return status;
 }
 
 void set_mode(const Descriptor& file, mode_t mode, const std::string& path) {
-  if ((status_of(file, path).st_mode & kPermissions) == mode) return;
+  if ((file_status(file, path).st_mode & kPermissions) == mode) return;
   if (fchmod(file.get(), mode) != 0) throw system_error(errno, "change the mode of " + path);
-}
-
-void make_host_directories(const std::string& path) {
-  for (std::size_t end = 0; end != std::string::npos;) {
-    end = path.find('/', end + 1);
-    const std::string part = path.substr(0, end);
-    const bool made = mkdir(part.c_str(), kDirectoryMode) == 0;
-    // Whatever the umask is: users of the container go through its root.
-    if (made ? chmod(part.c_str(), kDirectoryMode) != 0 : errno != EEXIST)
-      throw system_error(errno, "make directory " + part);
-  }
 }
 
 Descriptor open_host_directory(const std::string& path, int flags) {
@@ -82,12 +73,28 @@ Descriptor open_host_directory(const std::string& path, int flags) {
   return opened;
 }
 
+// Those that are missing get the mode, whatever the umask is.
+void make_host_directories(const std::string& path, mode_t mode) {
+  for (std::size_t end = 0; end < path.size();) {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (mkdir(part.c_str(), mode) == 0) {
+      set_mode(open_host_directory(part, O_NOFOLLOW), mode, part);
+    } else if (errno != EEXIST) {
+      throw system_error(errno, "make directory " + part);
+    }
+  }
+}
+
 }  // namespace
 
 Root::Root(std::string path) : path_(std::move(path)) {
-  make_host_directories(path_);
+  const std::string bare = path_.substr(0, path_.find_last_not_of('/') + 1);
+  // Programs of a container may be setuid: nobody else of the host is to get at them.
+  make_host_directories(bare.substr(0, bare.rfind('/') + 1), 0700);
+  make_host_directories(bare, kDirectoryMode);
   root_ = open_host_directory(path_, 0);
-  const struct stat own = status_of(root_, path_);
+  const struct stat own = file_status(root_, path_);
   struct stat host {};
   if (stat("/", &host) == 0 && is_same_file(own, host))
     throw Error(Exit::config, "root=" + quote(path_) + ": this is the host's own root");
@@ -158,7 +165,7 @@ Descriptor Root::open_new_file(const Descriptor& parent, const std::string& name
 std::string Root::shown(std::string_view path) const { return path_ + '/' + std::string(path); }
 
 void make_host_directory(const std::string& path, mode_t mode) {
-  make_host_directories(path);
+  make_host_directories(path, kDirectoryMode);
   set_mode(open_host_directory(path, O_NOFOLLOW), mode, path);
 }
 

@@ -15,7 +15,8 @@ namespace container_init {
 // of the root directory.
 class Root {
  public:
-  // The directory is made where there is none. Error, Exit::config, where it is the host's own.
+  // The directory is made where there is none, with mode 0755, and those above it with 0700. Error,
+  // Exit::config, where it is the host's own.
   explicit Root(std::string path);
 
   // With the directories above it, which get mode 0755. The mode is set also where it exists.

@@ -153,6 +153,14 @@ bool can_link_journal(const Root& root, const Log& log) {
   return false;
 }
 
+// Of a root that may not be there yet, and is not made here.
+bool could_link_journal(const Config& config, const Log& log) {
+  if (access(config.root.c_str(), F_OK) != 0) return true;
+  const Root root(config.root);
+  refuse_symlinks(config, root);
+  return can_link_journal(root, log);
+}
+
 Nix prepare_host(const Config& config) {
   const Nix nix = look_at_nix(config);
   for (const auto& [path, mode] : host_directories(config, nix)) make_host_directory(path, mode);
@@ -175,6 +183,10 @@ void print_preparation(const Config& config, const Nix& nix) {
     text += fmt::format("install -d -m {:o} {}\n", mode, shell_quote(path));
   if (!config.flake.empty() && !nix.has_system)
     text += "nixos-container update " + config.instance + '\n';
+  text += "# start itself follows no symbolic link out of the root\n";
+  const std::string parent = config.root.substr(0, config.root.find_last_of('/') + 1);
+  text += fmt::format("mkdir -p -m 700 {}\nmkdir -p -m 755 {}\n", shell_quote(parent),
+                      shell_quote(config.root));
   const auto in_root = [&](auto path) {
     return shell_quote(fmt::format("{}/{}", config.root, path));
   };
@@ -202,7 +214,9 @@ int run(const Options& options, const Log& log) {
   const Programs programs = find_programs();
   if (options.dry_run) {
     const Nix nix = look_at_nix(config);
-    print_all(config, nix, make_nspawn_command(config, environment, nix, programs.container_init));
+    print_all(config, nix,
+              make_nspawn_command(config, environment, nix, programs.container_init,
+                                  could_link_journal(config, log)));
     return 0;
   }
   const Nix nix = prepare_host(config);

@@ -81,24 +81,23 @@ void wait_and_configure(Waiter& waiter) {
   if (status != 0) end_nspawn(waiter.nspawn.end);
 }
 
-// Standard error stays, for the errors.
-void let_go_of_descriptors(const Waiter& waiter) {
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  dup2(null, STDIN_FILENO);
-  dup2(null, STDOUT_FILENO);
-  close_all_but(
-      {waiter.nspawn.end.get(), waiter.rtnetlink.descriptor(), waiter.events.descriptor()});
+// Standard error stays, for the errors. False, with errno, where that cannot be.
+bool let_go_of_descriptors(const Waiter& waiter) {
+  const Descriptor null = above_standard_streams(Descriptor(open("/dev/null", O_RDWR | O_CLOEXEC)));
+  if (dup2(null.get(), STDIN_FILENO) < 0 || dup2(null.get(), STDOUT_FILENO) < 0) return false;
+  close_all_but({null.get(), waiter.nspawn.end.get(), waiter.rtnetlink.descriptor(),
+                 waiter.events.descriptor()});
+  return true;
 }
 
 // Forks a second time: the waiter becomes a child of the service manager, as systemd-nspawn would
 // count one of its own parent's with its own. Gives errno, 0 where all went well.
 int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
   if (control_group.is_open() && !write_all(control_group.get(), "0")) return errno;
+  if (!let_go_of_descriptors(waiter)) return errno;
   const pid_t child = fork();
   if (child < 0) return errno;
-  if (child > 0) return 0;
-  let_go_of_descriptors(waiter);
-  wait_and_configure(waiter);
+  if (child == 0) wait_and_configure(waiter);
   return 0;
 }
 
@@ -111,8 +110,10 @@ void leave_waiter(const Config& config, const std::string& container_init, const
   const Descriptor control_group = open_subgroup("waiter");
   const pid_t child = fork();
   if (child == 0) _exit(fork_waiter(waiter, control_group));
-  if (const int error = child < 0 ? errno : wait_for_end(child); error != 0)
-    throw system_error(error, "leave a process that waits for the links of the container");
+  const int error = child < 0 ? errno : wait_for_end(child);
+  if (error != 0)  // from 128 on a signal ended it
+    throw system_error(error < 128 ? error : ECHILD,
+                       "leave a process that waits for the links of the container");
   if (waiter.guards_stop) keep_trace_of_stop();
 }
 

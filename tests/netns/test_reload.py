@@ -58,6 +58,11 @@ class Reloader:
             [*before, self._starter.build / "reload", *arguments],
             {**self.variables(*command), **(variables or {})})
 
+    def run_in_terminal(self, *command):
+        return self._starter.run_command(
+            ["script", "--quiet", "--return", "/dev/null", "--command",
+             shlex.quote(str(self._starter.build / "reload"))], self.variables(*command))
+
     def start(self, *command, **options):
         enter = [*self._starter.network.host.enter,
                  *self._starter.command(self._starter.build / "reload")]
@@ -245,3 +250,10 @@ def test_dry_run_prints_what_does_the_same(reloader, tmp_path):
     assert (pasted.returncode, pasted.stderr) == (0, "")
     assert mark.read_text() == "$HOME||"
     assert reloader.run(*command).stdout == pasted.stdout
+
+
+@BOTH
+def test_no_terminal_of_the_host(reloader):
+    """The command could type into it."""
+    line = "cut --delimiter=' ' --fields=7 /proc/self/stat; true 2>/dev/null </dev/tty && echo has one"
+    assert reloader.run_in_terminal("/bin/sh", "-c", line).stdout.split() == ["0"]

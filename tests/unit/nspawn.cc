@@ -1,5 +1,7 @@
 #include "hooks/nspawn.h"
 
+#include <algorithm>
+
 #include <string_view>
 
 #include "tests/unit/catch.h"
@@ -26,7 +28,7 @@ Words command_of(Assignments assignments, const Nix& nix = {},
                  const std::string& program = kProgram) {
   assignments.insert(assignments.begin(), {"INSTANCE=web", "root=/c"});
   const Environment environment(std::move(assignments));
-  return make_nspawn_command(parse_config(environment), environment, nix, program);
+  return make_nspawn_command(parse_config(environment), environment, nix, program, true);
 }
 
 // The command of a container "web", with what a configuration adds to it.
@@ -286,4 +288,13 @@ TEST_CASE("stage 2 is the one that is named, else that of a NixOS, else the usua
     CHECK(stage2_path(parse_config(Environment(std::move(all))), nix) == path);
     CHECK(command_of(assignments, nix).back() == path);
   }
+}
+
+TEST_CASE("the journal is not linked where that would lead out of the root") {
+  const std::vector<std::string_view> assignments{"INSTANCE=web", "root=/c"};
+  const Environment environment(assignments);
+  const auto command =
+      make_nspawn_command(parse_config(environment), environment, {}, kProgram, false);
+  CHECK(std::ranges::count(command, "--link-journal=no") == 1);
+  CHECK(std::ranges::count(command, "--link-journal=try-guest") == 0);
 }
