@@ -187,7 +187,7 @@ void check_network_namespace(Reader& reader) {
                       variable));
   };
   for (const auto variable : kMainPairVariables) exclude(variable);
-  for (const auto variable :
+  for (const auto* variable :
        {"EXTRA_VETHS", "PRIVATE_NETWORK", "INTERFACES", "MACVLANS", "HOST_PORT"})
     exclude(variable);
 }

@@ -134,7 +134,7 @@ void exec_program(const std::vector<std::string>& arguments) {
 std::string find_program(const std::string& name) {
   const char* path = std::getenv("PATH");
   for (const auto directory : split_list(path != nullptr ? path : "", ':')) {
-    const std::string candidate = std::string(directory) + '/' + name;
+    std::string candidate = std::string(directory) + '/' + name;
     if (directory.starts_with('/') && is_executable_file(candidate)) return candidate;
   }
   return {};
