@@ -137,28 +137,20 @@ void refuse_symlinks(const Config& config, const Root& root) {
                               quote(config.root), path));
 }
 
-Root prepare_root(const Config& config, const Log& log) {
-  Root root(config.root);
-  refuse_symlinks(config, root);
-  for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
-  for (const auto path : kFiles) root.make_file(path);
-  if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
-  return root;
-}
-
-bool can_link_journal(const Root& root, const Log& log) {
-  if (!root.has_symlink(kJournal)) return true;
-  log.warning(fmt::format("the journal is not linked to the host's: there is a symbolic link in {}",
-                          kJournal));
-  return false;
-}
-
-// Of a root that may not be there yet, and is not made here.
-bool could_link_journal(const Config& config, const Log& log) {
+// Looks at a root that is there already, before anything is changed. Whether the journal of the
+// container can be linked to the host's.
+bool check_root(const Config& config) {
   if (access(config.root.c_str(), F_OK) != 0) return true;
   const Root root(config.root);
   refuse_symlinks(config, root);
-  return can_link_journal(root, log);
+  return !root.has_symlink(kJournal);
+}
+
+void prepare_root(const Config& config, const Log& log) {
+  const Root root(config.root);
+  for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
+  for (const auto path : kFiles) root.make_file(path);
+  if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
 }
 
 Nix prepare_host(const Config& config) {
@@ -212,17 +204,20 @@ int run(const Options& options, const Log& log) {
   const Config config = parse_config(environment);
   require_root(config);
   const Programs programs = find_programs();
+  const bool links_journal = check_root(config);
+  const auto command_with = [&](const Nix& nix) {
+    return make_nspawn_command(config, environment, nix, programs.container_init, links_journal);
+  };
   if (options.dry_run) {
     const Nix nix = look_at_nix(config);
-    print_all(config, nix,
-              make_nspawn_command(config, environment, nix, programs.container_init,
-                                  could_link_journal(config, log)));
+    print_all(config, nix, command_with(nix));
     return 0;
   }
-  const Nix nix = prepare_host(config);
-  const bool links_journal = can_link_journal(prepare_root(config, log), log);
-  auto command =
-      make_nspawn_command(config, environment, nix, programs.container_init, links_journal);
+  auto command = command_with(prepare_host(config));
+  prepare_root(config, log);
+  if (!links_journal)
+    log.warning(
+        fmt::format("the journal is not linked to the host's: a symbolic link is in {}", kJournal));
   command.front() = programs.nspawn;
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   leave_waiter(config, programs.container_init, log);
