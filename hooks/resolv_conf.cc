@@ -17,22 +17,23 @@ namespace {
 constexpr const char* kHostFile = "/etc/resolv.conf";
 constexpr const char* kResolvedFile = "/run/systemd/resolve/resolv.conf";
 
-// Also the unspecified address, which a resolver takes for this host.
-bool is_loopback(std::string_view server) {
+// An address, as a resolver takes no other text; neither on the loopback nor unspecified, which is
+// this host too.
+bool is_reachable(std::string_view server) {
   const std::string text(server.substr(0, server.find('%')));
   in_addr ipv4{};
   if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1)
-    return ntohl(ipv4.s_addr) >> 24 == IN_LOOPBACKNET || ipv4.s_addr == INADDR_ANY;
+    return ntohl(ipv4.s_addr) >> 24 != IN_LOOPBACKNET && ipv4.s_addr != INADDR_ANY;
   in6_addr ipv6{};
-  return inet_pton(AF_INET6, text.c_str(), &ipv6) == 1 &&
-         (IN6_IS_ADDR_LOOPBACK(&ipv6) || IN6_IS_ADDR_UNSPECIFIED(&ipv6));
+  return inet_pton(AF_INET6, text.c_str(), &ipv6) == 1 && !IN6_IS_ADDR_LOOPBACK(&ipv6) &&
+         !IN6_IS_ADDR_UNSPECIFIED(&ipv6);
 }
 
 // A line that a resolver takes a server from, see resolv.conf(5): the keyword begins the line.
 bool names_reachable_server(std::string_view line) {
   if (!line.starts_with("nameserver")) return false;
   const auto words = split_words(line);
-  return words.size() > 1 && words[0] == "nameserver" && !is_loopback(words[1]);
+  return words.size() > 1 && words[0] == "nameserver" && is_reachable(words[1]);
 }
 
 bool has_reachable_server(const std::optional<std::string>& text) {
