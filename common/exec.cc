@@ -124,11 +124,16 @@ void exec_program(std::span<char*> arguments) {
 }
 
 void exec_program(const std::vector<std::string>& arguments) {
+  auto pointers = argument_pointers(arguments);
+  exec_program(std::span(pointers).first(arguments.size()));
+}
+
+std::vector<char*> argument_pointers(const std::vector<std::string>& arguments) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments)
     pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
-  exec_program(std::span(pointers).first(arguments.size()));
+  return pointers;
 }
 
 std::string find_program(const std::string& name) {

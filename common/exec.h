@@ -15,6 +15,9 @@ namespace container_init {
 // The same with these arguments.
 [[noreturn]] void exec_program(const std::vector<std::string>& arguments);
 
+// As execve(2) takes them, with a null pointer behind the last; into strings that must outlive it.
+std::vector<char*> argument_pointers(const std::vector<std::string>& arguments);
+
 // The path of the first executable file of that name in PATH; empty where there is none.
 std::string find_program(const std::string& name);
 

@@ -13,6 +13,9 @@ namespace container_init {
 std::optional<std::string> read_all(const Descriptor& file);
 std::optional<std::string> read_file(const std::string& path);
 
+// Where a symbolic link leads, readlink(2); nothing, with errno, where it is none.
+std::optional<std::string> read_link(const std::string& path);
+
 // False, with errno, where not all of it could be written.
 bool write_all(int fd, std::string_view text);
 

@@ -4,10 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <climits>
-#include <string_view>
-
 #include <fmt/core.h>
 
 #include "common/descriptor.h"
@@ -28,10 +24,7 @@ bool has_entry(const std::string& path) {
 std::string read_from_store(const std::string& path) {
   const Descriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
   const std::string opened = fmt::format("/proc/self/fd/{}", found.get());
-  std::array<char, PATH_MAX> target;
-  const ssize_t size = readlink(opened.c_str(), target.data(), target.size());
-  const std::string_view file(target.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  if (!file.starts_with("/nix/store/")) return {};
+  if (!read_link(opened).value_or(std::string{}).starts_with("/nix/store/")) return {};
   return read_file(opened).value_or(std::string{});
 }
 

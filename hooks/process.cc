@@ -1,6 +1,5 @@
 #include "hooks/process.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,6 +14,8 @@
 
 #include "common/descriptor.h"
 #include "common/error.h"
+#include "common/exec.h"
+#include "hooks/pipe.h"
 
 namespace container_init {
 namespace {
@@ -71,25 +72,19 @@ bool means_not_installed(int error) {
 
 ProcessResult run_process(const std::vector<std::string>& arguments,
                           std::chrono::seconds patience) {
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw system_error(errno, "make a pipe");
-  const Descriptor reader(ends[0]);
-  Descriptor writer(ends[1]);
+  const auto argv = argument_pointers(arguments);
+  Pipe pipe = make_pipe();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), STDOUT_FILENO);
   pid_t process = 0;
   const int error = posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (means_not_installed(error)) return {kNotInstalled, {}};
   if (error != 0) throw system_error(error, "start " + arguments.front());
-  writer = Descriptor();
+  pipe.writer = Descriptor();
   const auto deadline = steady_clock::now() + patience;
-  std::string output = read_all(reader, deadline);
+  std::string output = read_all(pipe.reader, deadline);
   return {wait_for(process, deadline), std::move(output)};
 }
 

@@ -1,6 +1,5 @@
 #include "hooks/relay.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,24 +15,11 @@
 #include "common/file.h"
 #include "common/program.h"
 #include "hooks/pidfd.h"
+#include "hooks/pipe.h"
 #include "hooks/process.h"
 
 namespace container_init {
 namespace {
-
-struct Pipe {
-  Descriptor reader;
-  Descriptor writer;
-};
-
-Pipe make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw system_error(errno, "make a pipe");
-  Pipe pipe{above_standard_streams(Descriptor(ends[0])),
-            above_standard_streams(Descriptor(ends[1]))};
-  if (!pipe.reader.is_open() || !pipe.writer.is_open()) throw system_error(errno, "make a pipe");
-  return pipe;
-}
 
 // Closes the reader at the end of its text.
 void copy_available(Descriptor& reader, int to) {

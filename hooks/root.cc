@@ -9,11 +9,10 @@
 #include <cerrno>
 #include <utility>
 
-#include <fmt/core.h>
-
 #include "common/error.h"
 #include "common/file.h"
 #include "common/words.h"
+#include "hooks/process_status.h"
 
 namespace container_init {
 namespace {
@@ -50,10 +49,6 @@ std::pair<std::string_view, std::string_view> split_last(std::string_view path) 
   const auto slash = path.rfind('/');
   if (slash == std::string_view::npos) return {{}, path};
   return {path.substr(0, slash), path.substr(slash + 1)};
-}
-
-bool is_same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 struct stat file_status(const Descriptor& file, const std::string& path) {
@@ -95,8 +90,7 @@ Root::Root(std::string path) : path_(std::move(path)) {
   make_host_directories(bare, kDirectoryMode);
   root_ = open_host_directory(path_, 0);
   const struct stat own = file_status(root_, path_);
-  struct stat host {};
-  if (stat("/", &host) == 0 && is_same_file(own, host))
+  if (identify("/") == FileId{own.st_dev, own.st_ino})
     throw Error(Exit::config, "root=" + quote(path_) + ": this is the host's own root");
   owner_ = own.st_uid;
   group_ = own.st_gid;

@@ -5,13 +5,13 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
 
 #include <fmt/core.h>
 
 #include "common/config.h"
 #include "common/error.h"
 #include "common/exec.h"
+#include "common/file.h"
 #include "common/plan.h"
 #include "common/program.h"
 #include "common/words.h"
@@ -71,11 +71,9 @@ std::vector<HostDirectory> host_directories(const Config& config, const Nix& nix
 }
 
 std::string own_directory() {
-  std::array<char, PATH_MAX> path;
-  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
-  if (size < 0) throw system_error(errno, "read /proc/self/exe");
-  const std::string_view self(path.data(), static_cast<std::size_t>(size));
-  return std::string(self.substr(0, self.rfind('/')));
+  const auto self = read_link("/proc/self/exe");
+  if (!self) throw system_error(errno, "read /proc/self/exe");
+  return self->substr(0, self->rfind('/'));
 }
 
 // Of systemd-nspawn and of container-init, which is beside us; both before anything is changed.
