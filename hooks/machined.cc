@@ -8,12 +8,16 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
 
+#include "common/descriptor.h"
 #include "common/error.h"
+#include "hooks/pidfd.h"
 #include "hooks/process.h"
+#include "hooks/process_status.h"
 
 namespace container_init {
 namespace {
@@ -22,12 +26,17 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::milliseconds kPause{20};
 
-enum class Leader { unknown, alive, dead };
+bool is_dead(std::optional<pid_t> leader) {
+  return leader && kill(*leader, 0) != 0 && errno == ESRCH;
+}
 
-Leader leader_state(const std::string& instance) {
-  const auto leader = find_leader(instance);
-  if (!leader) return Leader::unknown;
-  return kill(*leader, 0) == 0 || errno != ESRCH ? Leader::alive : Leader::dead;
+// The systemd-nspawn(1) above the leader. Not open where something else runs the machine.
+Descriptor open_supervisor(std::optional<pid_t> leader) {
+  const auto status = leader ? status_of(*leader) : std::nullopt;
+  if (!status || status->parent == 0) return Descriptor();
+  Descriptor supervisor = open_process(status->parent);
+  const auto found = status_of(status->parent);
+  return found && found->name == "systemd-nspawn" ? std::move(supervisor) : Descriptor();
 }
 
 bool wait_until_forgotten(const std::string& instance) {
@@ -52,6 +61,13 @@ bool forget_by(const std::vector<std::string>& command, const std::string& insta
                                         command[1], cause));
 }
 
+// The root is locked as long as systemd-nspawn runs, which is longer than machined knows the machine.
+void wait_for_end(const Descriptor& supervisor, const std::string& instance) {
+  if (supervisor.is_open() && !ends_within(supervisor, kPatience))
+    throw Error(Exit::timeout, fmt::format("systemd-nspawn of machine {} still runs after {} s",
+                                           instance, kPatience.count()));
+}
+
 }  // namespace
 
 bool is_registered(const std::string& instance) {
@@ -69,13 +85,15 @@ std::optional<pid_t> find_leader(const std::string& instance) {
 }
 
 void remove_machine(const std::string& instance, const Log& log) {
-  Leader leader = leader_state(instance);
-  if (leader != Leader::dead && is_registered(instance)) {
+  auto leader = find_leader(instance);
+  if (!is_dead(leader) && is_registered(instance)) {
     log.notice(fmt::format("terminating machine {}, which is still running", instance));
-    if (forget_by({"machinectl", "terminate", "--", instance}, instance)) return;
-    leader = leader_state(instance);
+    const Descriptor supervisor = open_supervisor(leader);
+    if (forget_by({"machinectl", "terminate", "--", instance}, instance))
+      return wait_for_end(supervisor, instance);
+    leader = find_leader(instance);
   }
-  if (leader == Leader::dead) {
+  if (is_dead(leader)) {
     log.notice(fmt::format("unregistering machine {}, which has ended", instance));
     // machinectl has no verb for it.
     if (forget_by(

@@ -13,12 +13,20 @@
 namespace container_init {
 namespace {
 
-// What follows "NAME:" on its line.
+// The first line; a newline in the name is escaped there.
+constexpr std::string_view kName = "Name:\t";
+
+// What follows "NAME:" on its line, which is not the first.
 std::string_view field(std::string_view text, std::string_view name) {
   const auto found = text.find(fmt::format("\n{}:", name));
   if (found == std::string_view::npos) return {};
   const auto value = text.substr(found + name.size() + 2);
   return value.substr(0, value.find('\n'));
+}
+
+std::string program_name(std::string_view text) {
+  if (!text.starts_with(kName)) return {};
+  return std::string(text.substr(kName.size(), text.find('\n') - kName.size()));
 }
 
 template <typename Number>
@@ -28,9 +36,14 @@ Number parse_number(std::string_view text, int base) {
   return number;
 }
 
-std::uint64_t set_field(std::string_view text, std::string_view name) {
+template <typename Number>
+Number number_field(std::string_view text, std::string_view name, int base) {
   const auto words = split_words(field(text, name));
-  return words.empty() ? 0 : parse_number<std::uint64_t>(words.front(), 16);
+  return words.empty() ? 0 : parse_number<Number>(words.front(), base);
+}
+
+std::uint64_t set_field(std::string_view text, std::string_view name) {
+  return number_field<std::uint64_t>(text, name, 16);
 }
 
 // NSpid has a number for each namespace, from ours to the process' own.
@@ -44,7 +57,9 @@ bool is_init(std::string_view text) {
 std::optional<ProcessStatus> status_of(pid_t process) {
   const auto text = read_file(fmt::format("/proc/{}/status", process));
   if (!text) return std::nullopt;
-  return ProcessStatus{.blocked = set_field(*text, "SigBlk"),
+  return ProcessStatus{.name = program_name(*text),
+                       .parent = number_field<pid_t>(*text, "PPid", 10),
+                       .blocked = set_field(*text, "SigBlk"),
                        .pending = set_field(*text, "ShdPnd"),
                        .capability_bounding = set_field(*text, "CapBnd"),
                        .is_init = is_init(*text)};

@@ -12,6 +12,8 @@ namespace container_init {
 
 // Of /proc/PID/status. Signal N is bit N-1.
 struct ProcessStatus {
+  std::string name;                       // Name, of its program's file, 15 characters at most
+  pid_t parent = 0;                       // PPid; 0 where it is outside of our namespace
   std::uint64_t blocked = 0;              // SigBlk
   std::uint64_t pending = 0;              // ShdPnd, those sent to the process
   std::uint64_t capability_bounding = 0;  // CapBnd

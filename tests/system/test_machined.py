@@ -20,6 +20,8 @@ Delegate=yes
 Slice=machine.slice
 """
 REGISTERED = "/run/systemd/machines/web"
+REGISTER = ("busctl call org.freedesktop.machine1 /org/freedesktop/machine1 "
+            "org.freedesktop.machine1.Manager RegisterMachine sayssus")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,8 @@ def host(tmp_path_factory, debian_root, build):
 @pytest.fixture(autouse=True)
 def clean(host):
     yield
-    host.run("systemctl kill --signal=KILL container@web other; systemctl stop container@web other;"
+    host.run("systemctl kill --signal=KILL container@web other shell;"
+             "systemctl stop container@web other shell;"
              "systemctl reset-failed")
     wait_until(lambda: not host.succeeds(f"test -e {REGISTERED}"))
 
@@ -47,6 +50,14 @@ def start(host, verb="start"):
     wait_until(lambda: host.succeeds("ip route get 10.1.0.2 | grep --quiet ve-web"))
     wait_until(lambda: "LOWER_UP" in host.run("ip link show dev ve-web").stdout)
     assert host.succeeds(f"test -e {REGISTERED}")
+
+
+def start_other(host):
+    """A machine of the same name, of a unit that pre-start does not know."""
+    assert host.succeeds(
+        "systemd-run --collect --unit=other --property=Delegate=yes --slice=machine.slice systemd-nspawn "
+        "--keep-unit --quiet -M web -D /var/lib/machines/web --network-veth /stage2 wait")
+    wait_until(lambda: host.succeeds(f"test -e {REGISTERED}"))
 
 
 def journal(host):
@@ -63,10 +74,7 @@ def test_start_after_kill(host):
 
 def test_terminates_running_machine(host):
     """Of another unit, as one that was started by hand."""
-    assert host.succeeds(
-        "systemd-run --unit=other --property=Delegate=yes --slice=machine.slice systemd-nspawn "
-        "--keep-unit --quiet -M web -D /var/lib/machines/web --network-veth /stage2 wait")
-    wait_until(lambda: host.succeeds(f"test -e {REGISTERED}"))
+    start_other(host)
     done = host.run("INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start --dry-run")
     assert done.stdout.splitlines()[0] == "machinectl terminate web"
     start(host)
@@ -74,13 +82,36 @@ def test_terminates_running_machine(host):
     assert host.run("systemctl is-active other").stdout != "active\n"
 
 
+def test_waits_for_end_of_nspawn(host):
+    """It holds the lock of the root for longer than machined knows the machine."""
+    for _ in range(5):
+        start_other(host)
+        assert host.succeeds("INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start")
+        assert host.run("cat /proc/[0-9]*/comm | grep --count systemd-nspawn").stdout == "0\n"
+
+
+def test_nspawn_that_does_not_end(host):
+    """A shell of that name, with the leader as a child. Only the leader is in the machine's unit."""
+    assert host.succeeds("cp /bin/sh /run/systemd-nspawn")
+    assert host.succeeds("systemd-run --unit=other --property=Delegate=yes sleep infinity")
+    assert host.succeeds("systemd-run --unit=shell /run/systemd-nspawn -c "
+                         "'sleep infinity & echo $! >/run/leader; sleep infinity; exit'")
+    wait_until(lambda: host.succeeds("test -s /run/leader"))
+    assert host.succeeds(
+        "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+        "org.freedesktop.systemd1.Manager AttachProcessesToUnit ssau other.service '' 1 "
+        f"$(cat /run/leader) && {REGISTER} web 0 test container $(cat /run/leader) /")
+    done = host.run("INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start")
+    assert done.returncode == 75
+    assert done.stderr == ("pre-start: terminating machine web, which is still running\n"
+                           "pre-start: systemd-nspawn of machine web still runs after 10 s\n")
+
+
 def test_leader_that_died_unseen(host):
     """machined was away when its leader ended, and its file about the machine stayed."""
     assert host.succeeds("systemd-run --unit=other --slice=machine.slice sleep infinity")
     assert host.succeeds(
-        "busctl call org.freedesktop.machine1 /org/freedesktop/machine1 "
-        "org.freedesktop.machine1.Manager RegisterMachine sayssus web 0 test container "
-        "$(systemctl show --property=MainPID --value other) /")
+        f"{REGISTER} web 0 test container $(systemctl show --property=MainPID --value other) /")
     assert host.succeeds(f"test -e {REGISTERED}")
     host.run("systemctl stop systemd-machined; systemctl kill --signal=KILL other")
     assert host.succeeds(f"test -e {REGISTERED}")

@@ -59,6 +59,15 @@ TEST_CASE("the first process of a namespace is its init, and nobody else is") {
   CHECK(status_of(first.pid())->is_init);
 }
 
+TEST_CASE("a process has a name and a parent") {
+  const Child child(stay);
+  const auto status = status_of(child.pid());
+  REQUIRE(status);
+  CHECK(status->name == "unit-tests");
+  CHECK(status->parent == getpid());
+  CHECK(status_of(getpid())->parent == getppid());
+}
+
 TEST_CASE("only root has capabilities that could be had") {
   const auto status = status_of(getpid());
   REQUIRE(status);
