@@ -35,6 +35,9 @@ std::string hint_for(const Operation& operation, int error) {
   const std::string& link = link_of(operation);
   if (error == EPERM) return "CAP_NET_ADMIN is needed, which root has";
   if (error == ENODEV) return link + " is gone";
+  // do_set_master() in net/core/rtnetlink.c; of a veth a bridge never says so itself.
+  const auto* set = std::get_if<SetLink>(&operation);
+  if (error == EINVAL && set && !set->master.empty()) return set->master + " is gone";
   if (is_ipv6(operation) && error == EACCES)
     return fmt::format("IPv6 is off, see sysctl net.ipv6.conf.{}.disable_ipv6", link);
   if (is_ipv6(operation) && (error == EOPNOTSUPP || error == EAFNOSUPPORT))

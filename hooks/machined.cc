@@ -61,7 +61,8 @@ bool forget_by(const std::vector<std::string>& command, const std::string& insta
                                         command[1], cause));
 }
 
-// The root is locked as long as systemd-nspawn runs, which is longer than machined knows the machine.
+// The root is locked as long as systemd-nspawn runs, which is longer than machined knows the
+// machine.
 void wait_for_end(const Descriptor& supervisor, const std::string& instance) {
   if (supervisor.is_open() && !ends_within(supervisor, kPatience))
     throw Error(Exit::timeout, fmt::format("systemd-nspawn of machine {} still runs after {} s",
