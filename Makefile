@@ -77,13 +77,14 @@ help:
 	@echo 'make check-host  run tests on a whole host in QEMU (root); TESTS="-k bridge" HOST_CACHE=DIR'
 	@echo 'make bench       compare with scripts that do the same; RUNS=51'
 	@echo 'make faults      make every system call of every program fail (root)'
+	@echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root)'
 	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
 	@echo 'make lint        check format, style, scripts and manual pages'
 	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
-	@echo 'demo, check, check-host, bench, faults, fuzz and lint install what they miss, as root on Debian.'
+	@echo 'demo, check, check-host, bench, faults, soak, fuzz and lint install what they miss, as root on Debian.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
 
@@ -153,6 +154,10 @@ fuzz:
 	@tests/prerequisites --install build fuzz
 	@$(MAKE) --no-print-directory run-fuzz
 
+soak:
+	@tests/prerequisites --install build check
+	@$(MAKE) --no-print-directory run-soak
+
 lint:
 	@tests/prerequisites --install build check lint
 	@$(MAKE) --no-print-directory run-lint
@@ -180,12 +185,18 @@ run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/be
 
 # Faults: strace makes every system call fail, and kills before it.
 run-faults: $(BINARIES) $(BUILD)/tests/nspawn
-	@tests/faults/run $(BUILD)
+	@tests/run-one $(BUILD) faults
 
 $(BUILD)/tests/nspawn: tests/faults/nspawn.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) -O2 -Wall -Wextra -static -s -o $@ $<
+
+# Containers that come and go in namespaces, eight at a time.
+CYCLES = 1000
+
+run-soak: $(BINARIES)
+	@CYCLES='$(CYCLES)' tests/run-one $(BUILD) soak
 
 # Fuzzing: libFuzzer, a program for each file. An input that fails is left in build/fuzz.
 FUZZ_SECONDS = 60
@@ -241,7 +252,7 @@ run-lint:
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
 LINTED  = $(wildcard common/*.h common/*.cc init/*.h init/*.cc hooks/*.h hooks/*.cc tests/*.cc tests/unit/*.h tests/unit/*.cc tests/fuzz/*.h tests/fuzz/*.cc tests/bench/*.c tests/faults/*.c)
 SCRIPTS = tests/fetch-libmnl tests/debian-mirror tests/debian-root tests/prerequisites tests/demo \
-          tests/run tests/fuzz/run tests/faults/run tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
+          tests/run tests/run-one tests/fuzz/run tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Installation
 
@@ -270,7 +281,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check check-host bench faults fuzz lint run-demo run-check run-check-host run-bench run-faults run-fuzz run-lint install uninstall dist clean always
+.PHONY: all help demo check check-host bench faults soak fuzz lint run-demo run-check run-check-host run-bench run-faults run-soak run-fuzz run-lint install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)
