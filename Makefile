@@ -75,7 +75,7 @@ help:
 	@echo 'make demo        run a container in a network of its own and ping it (root)'
 	@echo 'make check       run the tests'
 	@echo 'make check-host  run tests on a whole host in QEMU (root); TESTS="-k bridge" HOST_CACHE=DIR'
-	@echo 'make bench       compare with scripts that do the same; RUNS=51'
+	@echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 	@echo 'make faults      make every system call of every program fail (root)'
 	@echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root)'
 	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
@@ -171,7 +171,10 @@ BENCH_TOOLS = floor stopwatch true
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -O2 -Wall -Wextra -static-pie -fPIE -s -o $@ $<
+	$(Q)$(CC) -O2 -Wall -Wextra $(BENCH_FLAGS) -s -o $@ $<
+
+BENCH_FLAGS = -static-pie -fPIE
+$(BUILD)/tests/bench/true: BENCH_FLAGS = -static -nostartfiles
 
 RUNS = 51
 

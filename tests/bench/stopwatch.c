@@ -1,7 +1,8 @@
 /* usage: stopwatch PROGRAM [ARG...]
  *
- * Runs PROGRAM and prints what it took, with its children: nanoseconds from the fork to its end,
- * microseconds of processor time, KiB of memory at its peak. Small, so that the fork costs little.
+ * Runs PROGRAM and prints on a last line what it took, with its children: nanoseconds from the fork
+ * to its end, microseconds of processor time, KiB of memory at its peak. Small, so that the fork
+ * costs little.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -30,6 +31,6 @@ int main(int argc, char** argv) {
   long long wall = nanoseconds() - begin;
   long processor = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                    usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-  printf("%lld %ld %ld\n", wall, processor, usage.ru_maxrss);
+  printf("\n%lld %ld %ld\n", wall, processor, usage.ru_maxrss);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
