@@ -179,14 +179,16 @@ def test_other_ipv6_prefix_length_is_named(network):
         "eth0 already has it with /64\n")
 
 
-def test_ipv6_disabled(network):
+@pytest.mark.parametrize("variables,what", [
+    (DUAL_STACK, "address fd01::2/128 dev eth0 nodad"),
+    ({"HOST_ADDRESS6": "fd01::1"}, "route fd01::1 dev eth0")], ids=["address", "route"])
+def test_ipv6_disabled(network, variables, what):
     network.add_pair("ve-web", "host0")
     network.container.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/host0/disable_ipv6"])
-    done = network.container_init(DUAL_STACK)
+    done = network.container_init(variables)
     assert done.returncode == 71
-    assert done.stderr.startswith(
-        "container-init: cannot add address fd01::2/128 dev eth0 nodad: Permission denied: ")
-    assert "sysctl net.ipv6.conf.eth0.disable_ipv6" in done.stderr
+    assert done.stderr.startswith(f"container-init: cannot add {what}: ")
+    assert done.stderr.endswith(": IPv6 is off, see sysctl net.ipv6.conf.eth0.disable_ipv6\n")
 
 
 def test_waits_for_carrier(network, build):
@@ -204,6 +206,19 @@ def test_goes_on_without_carrier(network):
     done = network.container_init({**DUAL_STACK, "WAIT_CARRIER": "1"}, "/bin/echo", "stage 2")
     assert (done.returncode, done.stdout) == (0, "stage 2\n")
     assert done.stderr == "container-init: no carrier on eth0 after 1 s, going on without\n"
+
+
+@pytest.mark.parametrize("main", [True, False], ids=["and-main-pair", "alone"])
+def test_waits_for_carrier_of_extra_pairs(network, main):
+    network.add_pair("lan0", "eth1")
+    variables = {"EXTRA_VETHS": "lan0:eth1", "WAIT_CARRIER": "1"}
+    if main:
+        network.add_pair("ve-web", "host0")
+        network.host.ip("link set ve-web up")
+        variables |= DUAL_STACK
+    done = network.container_init(variables, "/bin/echo", "stage 2")
+    assert (done.returncode, done.stdout) == (0, "stage 2\n")
+    assert done.stderr == "container-init: no carrier on eth1 after 1 s, going on without\n"
 
 
 def test_dry_run_prints_what_ip_accepts(network):

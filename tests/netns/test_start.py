@@ -199,6 +199,35 @@ def test_no_link_leads_out_of_the_root(starter, link, way, tmp_path):
     assert not starter.called
 
 
+@pytest.mark.parametrize("link", ["dev", "proc", "run", "sys"])
+def test_no_link_where_nspawn_mounts(starter, link, tmp_path):
+    """systemd-nspawn makes these itself, by their path from the host."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    starter.root.mkdir()
+    (starter.root / link).symlink_to(outside)
+    before = tree(starter.root)
+    done = starter.run()
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == (f'start: root="{starter.root}": {link} in it is a symbolic link, which '
+                           "systemd-nspawn would follow out of the root\n")
+    assert not starter.called
+    assert tree(starter.root) == before
+
+
+@pytest.mark.parametrize("link", ["var/log", "var/log/journal"])
+def test_journal_behind_a_link_is_left_alone(starter, link, tmp_path):
+    path = starter.root / link
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path)
+    done = starter.run()
+    assert done.returncode == 0
+    assert done.stderr == ("start: the journal is not linked to the host's: a symbolic link is in "
+                           "var/log/journal\n")
+    assert "--link-journal=no" in starter.arguments
+    assert "--link-journal=try-guest" not in starter.arguments
+
+
 def test_os_release_of_an_image_is_kept(starter):
     etc = starter.root / "etc"
     etc.mkdir(parents=True)
