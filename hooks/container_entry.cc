@@ -109,6 +109,11 @@ void keep_capabilities(std::uint64_t kept) {
     throw system_error(errno, "give up capabilities");
 }
 
+void keep_no_new_privileges() {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    throw system_error(errno, "give up new privileges");
+}
+
 }  // namespace
 
 void continue_in_sealed_copy(const char* name) {
@@ -137,6 +142,7 @@ void enter_container(pid_t leader) {
     throw system_error(errno, fmt::format("enter the namespaces of process {}", leader));
   become_root();
   keep_capabilities(status->capability_bounding);
+  if (status->has_no_new_privileges) keep_no_new_privileges();
   // Until the command is executed our memory, with the host's environment, is nobody's to read.
   prctl(PR_SET_DUMPABLE, 0);
 }

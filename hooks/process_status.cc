@@ -62,6 +62,7 @@ std::optional<ProcessStatus> status_of(pid_t process) {
                        .blocked = set_field(*text, "SigBlk"),
                        .pending = set_field(*text, "ShdPnd"),
                        .capability_bounding = set_field(*text, "CapBnd"),
+                       .has_no_new_privileges = number_field<int>(*text, "NoNewPrivs", 10) == 1,
                        .is_init = is_init(*text)};
 }
 

@@ -17,6 +17,7 @@ struct ProcessStatus {
   std::uint64_t blocked = 0;              // SigBlk
   std::uint64_t pending = 0;              // ShdPnd, those sent to the process
   std::uint64_t capability_bounding = 0;  // CapBnd
+  bool has_no_new_privileges = false;     // NoNewPrivs
   bool is_init = false;                   // PID 1 of a namespace below ours
 };
 

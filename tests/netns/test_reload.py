@@ -23,13 +23,13 @@ LOGIN = {
 class Reloader:
     """A container "web" that machinectl, a stub, knows, and reload with a command for it."""
 
-    def __init__(self, starter, user_namespace):
+    def __init__(self, starter, user_namespace=False, limits=()):
         self._starter = starter
         user = ["--user", "--map-root-user"] if user_namespace else []
         own = ["--mount", "--uts", "--ipc", "--cgroup", "--net", "--pid"]
         self._unshare = subprocess.Popen(
             [*starter.network.host.enter, "unshare", *user, *own, "--fork", "--mount-proc",
-             "setpriv", "--bounding-set=-sys_time,-sys_module,-mknod", "sh", "-c",
+             "setpriv", "--bounding-set=-sys_time,-sys_module,-mknod", *limits, "sh", "-c",
              "echo; exec sleep infinity"],
             stdout=subprocess.PIPE)
         self._unshare.stdout.readline()
@@ -85,12 +85,12 @@ class Reloader:
 
 @pytest.fixture
 def reloader(starter, request):
-    made = Reloader(starter, user_namespace=getattr(request, "param", False))
+    made = Reloader(starter, **getattr(request, "param", {}))
     yield made
     made.close()
 
 
-BOTH = pytest.mark.parametrize("reloader", [False, True], indirect=True,
+BOTH = pytest.mark.parametrize("reloader", [{}, {"user_namespace": True}], indirect=True,
                                ids=["same-users", "private-users"])
 
 
@@ -124,6 +124,13 @@ def test_no_more_than_the_container_may_do(reloader):
     assert found["CapBnd"] == found["CapPrm"] == found["CapEff"] == allowed
     assert int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
     assert found["Uid"] == found["Gid"] == "0\t0\t0\t0"
+    assert found["NoNewPrivs"] == "0"
+
+
+@pytest.mark.parametrize("reloader", [{"limits": ["--no-new-privs"]}], indirect=True, ids=["limited"])
+def test_no_new_privileges(reloader):
+    """As systemd-nspawn starts a container with --no-new-privileges."""
+    assert reloader.output_of("grep NoNewPrivs /proc/self/status") == "NoNewPrivs:\t1\n"
 
 
 @BOTH
