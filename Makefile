@@ -76,6 +76,7 @@ help:
 	@echo 'make check       run the tests'
 	@echo 'make check-host  run tests on a whole host in QEMU (root); TESTS="-k bridge" HOST_CACHE=DIR'
 	@echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
+	@echo 'make bench-host  compare whole starts on the host in QEMU (root): half an hour'
 	@echo 'make faults      make every system call of every program fail (root)'
 	@echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root)'
 	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
@@ -84,7 +85,7 @@ help:
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	@echo
-	@echo 'demo, check, check-host, bench, faults, soak, fuzz and lint install what they miss, as root on Debian.'
+	@echo 'demo, check*, bench*, faults, soak, fuzz and lint install what they miss, as root on Debian.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
 
@@ -137,10 +138,10 @@ check:
 	@tests/prerequisites --install build check
 	@$(MAKE) --no-print-directory run-check
 
-check-host:
+check-host bench-host:
 	@tests/host/run --check
 	@tests/prerequisites --install build host
-	@$(MAKE) --no-print-directory run-check-host
+	@$(MAKE) --no-print-directory run-$@
 
 bench:
 	@tests/prerequisites --install build bench
@@ -224,11 +225,14 @@ run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
 # The Debian that is booted; elsewhere it outlives `make clean`.
 HOST_CACHE = build/host
 
-run-check-host: $(BINARIES) $(BUILD)/tests/stage2
-	$(if $(filter no,$(STATIC)),$(error check-host runs the programs on another system: STATIC=yes is wanted))
+run-bench-host: MEASUREMENT = bench_starts.py
+run-bench-host: export HOST_LIMIT ?= 3600
+
+run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
+	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: STATIC=yes is wanted))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
-	@TESTS='$(subst ','\'',$(TESTS))' tests/host/run $(BUILD) '$(HOST_CACHE)'
+	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/host/run $(BUILD) '$(HOST_CACHE)'
 
 UNIT_OBJECTS = $(UNIT:%.cc=$(BUILD)/%.o)
 CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
@@ -284,7 +288,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check check-host bench faults soak fuzz lint run-demo run-check run-check-host run-bench run-faults run-soak run-fuzz run-lint install uninstall dist clean always
+.PHONY: all help demo check check-host bench bench-host faults soak fuzz lint run-demo run-check run-check-host run-bench run-bench-host run-faults run-soak run-fuzz run-lint install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.cc=$(BUILD)/%.d) $(UNIT_OBJECTS:.o=.d)

@@ -18,8 +18,9 @@ if [ -n "$HOST_ADDRESS$LOCAL_ADDRESS$HOST_ADDRESS6$LOCAL_ADDRESS6" ]; then
   flags+=(--network-veth)
 fi
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
+# shellcheck disable=SC2086 # flags are several words
 exec systemd-nspawn --keep-unit -M "$INSTANCE" -D "$root" "${flags[@]}" --notify-ready=yes \
   --kill-signal=SIGRTMIN+3 --link-journal=try-guest \
   --setenv=HOST_ADDRESS="$HOST_ADDRESS" --setenv=HOST_ADDRESS6="$HOST_ADDRESS6" \
   --setenv=LOCAL_ADDRESS="$LOCAL_ADDRESS" --setenv=LOCAL_ADDRESS6="$LOCAL_ADDRESS6" \
-  /container-init /sbin/init
+  $EXTRA_NSPAWN_FLAGS /container-init /sbin/init

@@ -1,13 +1,11 @@
 """Containers that boot systemd."""
 
-import os
-import socket
 import statistics
-import struct
 import time
 
 from container import wait_until
 from host import LONG, PAIR, PROGRAMS, assert_reachable, seconds_to, succeed
+from ping import wait_for_answer
 
 PING = """
 [Unit]
@@ -54,33 +52,6 @@ def test_reload_of_debian(host, debian):
     succeed("systemctl", "reload", web.service)
     assert web.inside("/run/reloaded").exists()
     web.stop()
-
-
-def checksum(packet):
-    total = sum(struct.unpack(f"!{len(packet) // 2}H", packet))
-    total = (total >> 16) + (total & 0xffff)
-    return ~(total + (total >> 16)) & 0xffff
-
-
-def echo_request():
-    head = struct.pack("!BBHHH", 8, 0, 0, os.getpid() & 0xffff, 1)
-    return struct.pack("!BBHHH", 8, 0, checksum(head), os.getpid() & 0xffff, 1)
-
-
-def wait_for_answer(address):
-    """Sends pings, many a second, until the first of them is answered."""
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as pinger:
-        pinger.settimeout(0.01)
-
-        def answered():
-            try:
-                pinger.sendto(echo_request(), (address, 0))
-                packet, sender = pinger.recvfrom(1024)
-            except OSError:  # no route yet, or no answer
-                return False
-            return sender[0] == address and packet[20] == 0
-
-        wait_until(answered, seconds=LONG, pause=0.005)
 
 
 def time_to_answer(container):
