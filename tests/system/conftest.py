@@ -9,8 +9,9 @@ import pytest
 import container
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def needs_nspawn():
+    """Of the session, so that it comes before what whole modules have."""
     if os.geteuid() != 0:
         pytest.skip("systemd-nspawn needs root")
     if not shutil.which("systemd-nspawn"):
