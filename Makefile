@@ -76,7 +76,7 @@ help:
 	@echo 'make check       run the tests'
 	@echo 'make check-host  run tests on a whole host in QEMU (root); TESTS="-k bridge" HOST_CACHE=DIR'
 	@echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
-	@echo 'make bench-host  compare whole starts on the host in QEMU (root): half an hour'
+	@echo 'make bench-host  compare whole starts on the host in QEMU (root): a quarter of an hour'
 	@echo 'make faults      make every system call of every program fail (root)'
 	@echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root)'
 	@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
