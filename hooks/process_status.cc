@@ -13,20 +13,14 @@
 namespace container_init {
 namespace {
 
-// The first line; a newline in the name is escaped there.
-constexpr std::string_view kName = "Name:\t";
+using Lines = std::vector<std::string_view>;
 
-// What follows "NAME:" on its line, which is not the first.
-std::string_view field(std::string_view text, std::string_view name) {
-  const auto found = text.find(fmt::format("\n{}:", name));
-  if (found == std::string_view::npos) return {};
-  const auto value = text.substr(found + name.size() + 2);
-  return value.substr(0, value.find('\n'));
-}
-
-std::string program_name(std::string_view text) {
-  if (!text.starts_with(kName)) return {};
-  return std::string(text.substr(kName.size(), text.find('\n') - kName.size()));
+// What follows "NAME:" and a tab on its line.
+std::string_view field(const Lines& lines, std::string_view name) {
+  const std::string label = fmt::format("{}:\t", name);
+  for (const auto line : lines)
+    if (line.starts_with(label)) return line.substr(label.size());
+  return {};
 }
 
 template <typename Number>
@@ -37,18 +31,18 @@ Number parse_number(std::string_view text, int base) {
 }
 
 template <typename Number>
-Number number_field(std::string_view text, std::string_view name, int base) {
-  const auto words = split_words(field(text, name));
+Number number_field(const Lines& lines, std::string_view name, int base) {
+  const auto words = split_words(field(lines, name));
   return words.empty() ? 0 : parse_number<Number>(words.front(), base);
 }
 
-std::uint64_t set_field(std::string_view text, std::string_view name) {
-  return number_field<std::uint64_t>(text, name, 16);
+std::uint64_t set_field(const Lines& lines, std::string_view name) {
+  return number_field<std::uint64_t>(lines, name, 16);
 }
 
 // NSpid has a number for each namespace, from ours to the process' own.
-bool is_init(std::string_view text) {
-  const auto numbers = split_words(field(text, "NSpid"));
+bool is_init(const Lines& lines) {
+  const auto numbers = split_words(field(lines, "NSpid"));
   return numbers.size() > 1 && numbers.back() == "1";
 }
 
@@ -57,13 +51,14 @@ bool is_init(std::string_view text) {
 std::optional<ProcessStatus> status_of(pid_t process) {
   const auto text = read_file(fmt::format("/proc/{}/status", process));
   if (!text) return std::nullopt;
-  return ProcessStatus{.name = program_name(*text),
-                       .parent = number_field<pid_t>(*text, "PPid", 10),
-                       .blocked = set_field(*text, "SigBlk"),
-                       .pending = set_field(*text, "ShdPnd"),
-                       .capability_bounding = set_field(*text, "CapBnd"),
-                       .has_no_new_privileges = number_field<int>(*text, "NoNewPrivs", 10) == 1,
-                       .is_init = is_init(*text)};
+  const Lines lines = split_list(*text, '\n');
+  return ProcessStatus{.name = std::string(field(lines, "Name")),
+                       .parent = number_field<pid_t>(lines, "PPid", 10),
+                       .blocked = set_field(lines, "SigBlk"),
+                       .pending = set_field(lines, "ShdPnd"),
+                       .capability_bounding = set_field(lines, "CapBnd"),
+                       .has_no_new_privileges = number_field<int>(lines, "NoNewPrivs", 10) == 1,
+                       .is_init = is_init(lines)};
 }
 
 std::vector<pid_t> children_of(pid_t process) {
