@@ -18,6 +18,12 @@ OTHERS = {"LOCAL_GATEWAY": "10.1.0.254", "LOCAL_GATEWAY6": "fd01::fe", "LOCAL_MA
           "HOST_BRIDGE": "br0"}
 
 
+def pair(number):
+    """The addresses of one of many containers, from 1; no two have one in common."""
+    return {"HOST_ADDRESS": f"10.1.{number}.1", "LOCAL_ADDRESS": f"10.1.{number}.2",
+            "HOST_ADDRESS6": f"fd01:{number}::1", "LOCAL_ADDRESS6": f"fd01:{number}::2"}
+
+
 def subsets(variables):
     for size in range(len(variables) + 1):
         for names in itertools.combinations(variables, size):

@@ -74,16 +74,16 @@ def make_minimal_root(path, build):
     return path
 
 
-def children_of(process):
-    return [int(pid) for pid in
-            pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+def children_of(pid):
+    return [int(child) for child in
+            pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def kill_nspawn(nspawn):
     """With what it runs: a container outlives a systemd-nspawn that is killed."""
     if nspawn.poll() is None:
         nspawn.send_signal(signal.SIGSTOP)
-        for child in children_of(nspawn):
+        for child in children_of(nspawn.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
     nspawn.kill()
@@ -113,7 +113,7 @@ class Container:
         return self._leader
 
     def _find_leader(self):
-        for child in children_of(self._nspawn):
+        for child in children_of(self._nspawn.pid):
             try:
                 status = pathlib.Path(f"/proc/{child}/status").read_text()
             except (FileNotFoundError, ProcessLookupError):

@@ -187,7 +187,7 @@ def test_ipv6_disabled(network, variables, what):
     network.container.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/host0/disable_ipv6"])
     done = network.container_init(variables)
     assert done.returncode == 71
-    assert done.stderr.startswith(f"container-init: cannot add {what}: ")
+    assert done.stderr.startswith(f"container-init: cannot add {what}: Permission denied: ")
     assert done.stderr.endswith(": IPv6 is off, see sysctl net.ipv6.conf.eth0.disable_ipv6\n")
 
 

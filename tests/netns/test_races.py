@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from combinations import ADDRESSES
-from container import wait_until
+from combinations import ADDRESSES, pair
+from container import children_of, wait_until
 from namespace import NO_LEAK_CHECK
 
 DUAL_STACK = ADDRESSES["single"]
@@ -26,13 +26,11 @@ class Stopped:
             [*namespace.enter, "strace", "-o", log, "-e", "inject=recvmsg:signal=STOP:when=1",
              program, *arguments], env=environment, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: log.exists() and "stopped by SIGSTOP" in log.read_text())
-        self._log = log
 
     def go_on(self):
         """(exit status, what it printed)"""
-        children = f"/proc/{self._strace.pid}/task/{self._strace.pid}/children"
-        with open(children) as file:
-            os.kill(int(file.read()), signal.SIGCONT)
+        (program,) = children_of(self._strace.pid)
+        os.kill(program, signal.SIGCONT)
         _, printed = self._strace.communicate(timeout=20)
         return self._strace.returncode, printed
 
@@ -196,15 +194,14 @@ def test_twenty_containers_at_once(network, build, others):
     """Each with its own pair, and one of its two ends in a bridge that all of them share."""
     network.add_bridge()
     runs = []
-    for i in range(20):
+    for i in range(1, 21):
         network.add_pair(f"ve-c{i}", f"host{i}")
         network.add_pair(f"lan{i}", f"lan{i}")
-        variables = {"INSTANCE": f"c{i}", "HOST_ADDRESS": f"10.1.{i}.1", "LOCAL_ADDRESS": f"10.1.{i}.2",
-                     "HOST_ADDRESS6": f"fd02:{i + 1}::1", "LOCAL_ADDRESS6": f"fd02:{i + 1}::2"}
+        variables = {"INSTANCE": f"c{i}", **pair(i)}
         runs.append(("post-start", {**variables, "EXTRA_VETHS": f"lan{i},HOST_BRIDGE=br0"}))
         runs += [(program, {**variables, "INSTANCE": f"d{i}"}) for program in others]
     assert all_at_once(network.host, build, runs) == [(0, "")] * len(runs)
-    for i in range(20):
-        assert network.host.addresses(f"ve-c{i}") == {f"10.1.{i}.1/32", f"fd02:{i + 1}::1/128"}
+    for i in range(1, 21):
+        assert network.host.addresses(f"ve-c{i}") == {f"10.1.{i}.1/32", f"fd01:{i}::1/128"}
         assert network.host.link(f"lan{i}")["master"] == "br0"
     assert len(network.host.routes()) == 40

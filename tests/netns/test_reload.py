@@ -33,7 +33,7 @@ class Reloader:
              "echo; exec sleep infinity"],
             stdout=subprocess.PIPE)
         self._unshare.stdout.readline()
-        (self.leader,) = children_of(self._unshare)
+        (self.leader,) = children_of(self._unshare.pid)
         self.be_known(self.leader)
 
     def be_known(self, leader):
@@ -165,7 +165,7 @@ def test_program_is_a_sealed_copy(reloader):
     started.stdout.readline()
     with open(f"/proc/{started.pid}/exe", "rb") as program:
         assert fcntl.fcntl(program, F_GET_SEALS) & ALL_SEALS == ALL_SEALS
-    (child,) = children_of(started)
+    (child,) = children_of(started.pid)
     started.kill()
     started.communicate()
     wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists()

@@ -6,6 +6,8 @@ import os
 import pathlib
 import time
 
+from combinations import pair
+from container import children_of
 from namespace import Namespace
 
 CYCLES = int(os.environ.get("CYCLES", "1000"))
@@ -20,17 +22,14 @@ def become_reaper():
 
 def traces(host):
     """All that could stay. A network namespace stays as long as a process, a descriptor or a mount has it."""
-    children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return {"links, addresses, routes": host.state(), "descriptors": len(os.listdir("/proc/self/fd")),
-            "children": children, "mounts": pathlib.Path("/proc/self/mountinfo").read_text()}
+            "children": children_of(os.getpid()), "mounts": pathlib.Path("/proc/self/mountinfo").read_text()}
 
 
 def cycle(host, build, number):
     """One life of a container: start, a second post-start, the end unseen, the next pre-start."""
     name = f"c{number % AT_ONCE}"
-    octet = number % AT_ONCE + 1
-    variables = {"INSTANCE": name, "HOST_ADDRESS": f"10.1.{octet}.1", "LOCAL_ADDRESS": f"10.1.{octet}.2",
-                 "HOST_ADDRESS6": f"fd01:{octet}::1", "LOCAL_ADDRESS6": f"fd01:{octet}::2"}
+    variables = {"INSTANCE": name, **pair(number % AT_ONCE + 1)}
     container = Namespace(host)
     try:
         host.ip(f"link add ve-{name} type veth peer name host0 netns {container.pid}")
