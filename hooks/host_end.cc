@@ -1,8 +1,8 @@
 #include "hooks/host_end.h"
 
-#include "common/apply.h"
-#include "common/lookup.h"
-#include "common/plan.h"
+#include "common/network/apply.h"
+#include "common/network/lookup.h"
+#include "common/network/plan.h"
 #include "hooks/requirements.h"
 
 namespace container_init {

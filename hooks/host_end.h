@@ -1,9 +1,9 @@
 // The host's end of a container's pairs.
 #pragma once
 
-#include "common/config.h"
-#include "common/link.h"
-#include "common/rtnetlink.h"
+#include "common/config/config.h"
+#include "common/network/link.h"
+#include "common/network/rtnetlink.h"
 
 namespace container_init {
 

@@ -13,8 +13,8 @@
 
 #include <fmt/core.h>
 
-#include "common/descriptor.h"
-#include "common/error.h"
+#include "common/base/descriptor.h"
+#include "common/base/error.h"
 #include "hooks/pidfd.h"
 #include "hooks/process.h"
 #include "hooks/process_status.h"

@@ -8,7 +8,7 @@
 
 #include <fmt/core.h>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace container_init {
 

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "common/descriptor.h"
+#include "common/base/descriptor.h"
 
 namespace container_init {
 

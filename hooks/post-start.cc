@@ -4,12 +4,12 @@
 
 #include <fmt/core.h>
 
-#include "common/config.h"
-#include "common/error.h"
-#include "common/lookup.h"
-#include "common/plan.h"
-#include "common/program.h"
-#include "common/rtnetlink.h"
+#include "common/base/error.h"
+#include "common/base/program.h"
+#include "common/config/config.h"
+#include "common/network/lookup.h"
+#include "common/network/plan.h"
+#include "common/network/rtnetlink.h"
 #include "hooks/host_end.h"
 #include "hooks/requirements.h"
 
@@ -55,7 +55,7 @@ int run(const Options& options, const Log&) {
   const Network network = parse_host_network(Environment(environ));
   const Plan plan = make_host_plan(network);
   if (options.dry_run) {
-    print(plan);
+    print(ip_commands(plan));
     return 0;
   }
   if (plan.empty()) return 0;

@@ -5,15 +5,15 @@
 
 #include <fmt/core.h>
 
-#include "common/apply.h"
-#include "common/config.h"
-#include "common/error.h"
-#include "common/exec.h"
-#include "common/link_name.h"
-#include "common/lookup.h"
-#include "common/plan.h"
-#include "common/program.h"
-#include "common/rtnetlink.h"
+#include "common/base/error.h"
+#include "common/base/exec.h"
+#include "common/base/program.h"
+#include "common/config/config.h"
+#include "common/network/apply.h"
+#include "common/network/link_name.h"
+#include "common/network/lookup.h"
+#include "common/network/plan.h"
+#include "common/network/rtnetlink.h"
 #include "hooks/machined.h"
 #include "hooks/requirements.h"
 
@@ -89,7 +89,7 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
   const bool registered = is_registered(config.instance);
   if (dry_run) {
     if (registered) print("machinectl terminate " + config.instance + "\n");
-    print(make_deletion_plan(own, links));
+    print(ip_commands(make_deletion_plan(own, links)));
     return;
   }
   if (registered) {

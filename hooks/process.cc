@@ -12,10 +12,9 @@
 #include <thread>
 #include <utility>
 
-#include "common/descriptor.h"
-#include "common/error.h"
-#include "common/exec.h"
-#include "hooks/pipe.h"
+#include "common/base/descriptor.h"
+#include "common/base/error.h"
+#include "common/base/exec.h"
 
 namespace container_init {
 namespace {

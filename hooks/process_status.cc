@@ -7,8 +7,8 @@
 
 #include <fmt/core.h>
 
-#include "common/file.h"
-#include "common/words.h"
+#include "common/base/file.h"
+#include "common/base/words.h"
 
 namespace container_init {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include "common/error.h"
-#include "common/words.h"
+#include "common/base/error.h"
+#include "common/base/words.h"
 
 namespace container_init {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "common/config.h"
-#include "common/link.h"
-#include "common/lookup.h"
+#include "common/config/config.h"
+#include "common/network/link.h"
+#include "common/network/lookup.h"
 
 namespace container_init {
 

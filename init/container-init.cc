@@ -7,15 +7,15 @@
 
 #include <fmt/core.h>
 
-#include "common/apply.h"
-#include "common/config.h"
-#include "common/error.h"
-#include "common/exec.h"
-#include "common/lookup.h"
-#include "common/plan.h"
-#include "common/program.h"
-#include "common/rtnetlink.h"
-#include "common/stop_signal.h"
+#include "common/base/error.h"
+#include "common/base/exec.h"
+#include "common/base/program.h"
+#include "common/base/stop_signal.h"
+#include "common/config/config.h"
+#include "common/network/apply.h"
+#include "common/network/lookup.h"
+#include "common/network/plan.h"
+#include "common/network/rtnetlink.h"
 
 using namespace container_init;
 
@@ -99,7 +99,7 @@ int run(const Options& options, const Log& log) {
   const Network network = parse_network(Environment(environ));
   const Plan plan = make_container_plan(network);
   if (options.dry_run) {
-    print(plan);
+    print(ip_commands(plan));
     return 0;
   }
   configure_network(network, plan, log);

@@ -1,6 +1,6 @@
 // Addresses: what is taken prints as text that is taken, and means the same.
 
-#include "common/address.h"
+#include "common/network/address.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,15 +1,15 @@
 // A whole environment, assignments with a newline between: it is refused with lines that can be
 // printed, or every plan and command can be made from it.
 
-#include "common/config.h"
+#include "common/config/config.h"
 
 #include <algorithm>
 
-#include "common/error.h"
-#include "common/plan.h"
-#include "common/words.h"
-#include "hooks/nspawn.h"
+#include "common/base/error.h"
+#include "common/base/words.h"
+#include "common/network/plan.h"
 #include "hooks/requirements.h"
+#include "hooks/start/nspawn.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace container_init;

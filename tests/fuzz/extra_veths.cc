@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
-#include "common/config.h"
-#include "common/error.h"
-#include "common/plan.h"
+#include "common/base/error.h"
+#include "common/config/config.h"
+#include "common/network/plan.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace container_init;

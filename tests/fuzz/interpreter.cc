@@ -5,8 +5,8 @@
 
 #include <fmt/core.h>
 
-#include "common/descriptor.h"
-#include "common/exec.h"
+#include "common/base/descriptor.h"
+#include "common/base/exec.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace container_init;

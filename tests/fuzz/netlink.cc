@@ -4,9 +4,9 @@
 #include <cstring>
 #include <vector>
 
-#include "common/answers.h"
-#include "common/codec.h"
-#include "common/error.h"
+#include "common/base/error.h"
+#include "common/network/answers.h"
+#include "common/network/codec.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace container_init;

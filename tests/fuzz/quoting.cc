@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/words.h"
+#include "common/base/words.h"
 #include "hooks/process.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,9 +1,9 @@
 // Two resolv.conf(5), with a NUL between: a container with a network of its own gets none in which
 // every server is on the loopback.
 
-#include "hooks/resolv_conf.h"
+#include "hooks/start/resolv_conf.h"
 
-#include "common/words.h"
+#include "common/base/words.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace container_init;

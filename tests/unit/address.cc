@@ -1,10 +1,10 @@
-#include "common/address.h"
+#include "common/network/address.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
-#include "common/words.h"
+#include "common/base/words.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
 

@@ -1,4 +1,4 @@
-#include "common/answers.h"
+#include "common/network/answers.h"
 
 #include <linux/netlink.h>
 

@@ -1,4 +1,4 @@
-#include "common/codec.h"
+#include "common/network/codec.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>

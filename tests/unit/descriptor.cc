@@ -1,4 +1,4 @@
-#include "common/descriptor.h"
+#include "common/base/descriptor.h"
 
 #include <fcntl.h>
 

@@ -1,4 +1,4 @@
-#include "common/environment.h"
+#include "common/config/environment.h"
 
 #include <array>
 

@@ -1,4 +1,4 @@
-#include "common/exec.h"
+#include "common/base/exec.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <optional>
 #include <type_traits>
 
-#include "common/words.h"
+#include "common/base/words.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/temporary_directory.h"
 #include "tests/unit/values.h"

@@ -1,6 +1,6 @@
-#include "common/link_name.h"
+#include "common/network/link_name.h"
 
-#include "common/words.h"
+#include "common/base/words.h"
 #include "tests/unit/catch.h"
 
 using namespace container_init;

@@ -1,4 +1,4 @@
-#include "common/log.h"
+#include "common/base/log.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include <fmt/core.h>
 
-#include "common/descriptor.h"
+#include "common/base/descriptor.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
 

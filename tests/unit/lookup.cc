@@ -1,4 +1,4 @@
-#include "common/lookup.h"
+#include "common/network/lookup.h"
 
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"

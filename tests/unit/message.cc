@@ -1,4 +1,4 @@
-#include "common/message.h"
+#include "common/network/message.h"
 
 #include <linux/rtnetlink.h>
 

@@ -1,4 +1,4 @@
-#include "hooks/nspawn.h"
+#include "hooks/start/nspawn.h"
 
 #include <algorithm>
 

@@ -1,9 +1,10 @@
-#include "common/plan.h"
+#include "common/network/plan.h"
 
 #include <algorithm>
 #include <array>
 #include <set>
 
+#include "common/config/config.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
 

@@ -1,4 +1,4 @@
-#include "hooks/relay.h"
+#include "hooks/reload/relay.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "common/file.h"
+#include "common/base/file.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/temporary_directory.h"
 

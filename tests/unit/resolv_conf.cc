@@ -1,4 +1,4 @@
-#include "hooks/resolv_conf.h"
+#include "hooks/start/resolv_conf.h"
 
 #include "tests/unit/catch.h"
 

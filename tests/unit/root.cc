@@ -1,17 +1,19 @@
-#include "hooks/root.h"
+#include "hooks/start/root.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <functional>
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <thread>
 
-#include "common/file.h"
+#include "common/base/file.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/temporary_directory.h"
 #include "tests/unit/values.h"

@@ -1,11 +1,11 @@
-#include "hooks/stop_guard.h"
+#include "hooks/start/stop_guard.h"
 
 #include <poll.h>
 
 #include <chrono>
 #include <cstdlib>
 
-#include "common/stop_signal.h"
+#include "common/base/stop_signal.h"
 #include "hooks/pidfd.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/child.h"

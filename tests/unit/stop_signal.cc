@@ -1,4 +1,4 @@
-#include "common/stop_signal.h"
+#include "common/base/stop_signal.h"
 
 #include <poll.h>
 #include <signal.h>

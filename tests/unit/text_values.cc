@@ -1,9 +1,9 @@
-#include "common/text_values.h"
+#include "common/config/text_values.h"
 
 #include <string_view>
 #include <vector>
 
-#include "common/words.h"
+#include "common/base/words.h"
 #include "tests/unit/catch.h"
 
 using namespace container_init;

@@ -12,9 +12,9 @@
 #include <variant>
 #include <vector>
 
-#include "common/address.h"
-#include "common/error.h"
-#include "common/parsed.h"
+#include "common/base/error.h"
+#include "common/base/parsed.h"
+#include "common/network/address.h"
 
 namespace container_init {
 

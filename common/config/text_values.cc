@@ -1,0 +1,83 @@
+#include "common/config/text_values.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+
+#include "common/base/number.h"
+#include "common/base/words.h"
+#include "common/network/link_name.h"
+
+namespace container_init {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+bool is_port(std::string_view text) {
+  return parse_number<unsigned>(text, 1, std::numeric_limits<std::uint16_t>::max()).has_value();
+}
+
+// The names that systemd takes (signal-util.c), without SIG.
+constexpr std::array<std::string_view, 33> kSignals = {
+    "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT", "BUS",   "FPE",  "KILL", "USR1",  "SEGV",
+    "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT",  "STOP", "TSTP", "TTIN",  "TTOU",
+    "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "IO",   "WINCH", "PWR",  "SYS",  "RTMIN", "RTMAX"};
+
+}  // namespace
+
+bool is_machine_name(std::string_view name) {
+  constexpr std::size_t kLongest = 64;  // HOST_NAME_MAX
+  if (name.size() > kLongest) return false;
+  const auto labels = split_list(name, '.');
+  return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
+    return !label.empty() && label.front() != '-' && label.back() != '-' &&
+           std::all_of(label.begin(), label.end(),
+                       [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_'; });
+  });
+}
+
+bool is_absolute_path(std::string_view text) { return text.starts_with('/'); }
+
+bool is_port_mapping(std::string_view text) {
+  auto parts = split_list(text, ':');
+  if (parts.front() == "tcp" || parts.front() == "udp") parts.erase(parts.begin());
+  return (parts.size() == 1 || parts.size() == 2) &&
+         std::all_of(parts.begin(), parts.end(), is_port);
+}
+
+bool is_private_users(std::string_view text) {
+  constexpr auto kLargest = std::numeric_limits<std::uint32_t>::max();
+  return text == "no" || text == "identity" || text == "pick" ||
+         parse_number<std::uint32_t>(text, 0, kLargest);
+}
+
+bool is_capability(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_letter(c) || is_digit(c) || c == '_';
+  });
+}
+
+bool is_link_with_inner_name(std::string_view text) {
+  const auto names = split_list(text, ':');
+  return names.size() <= 2 && std::all_of(names.begin(), names.end(), is_link_name);
+}
+
+bool is_signal(std::string_view text) {
+  constexpr unsigned kLargest = 64;  // _NSIG of the kernel
+  if (parse_number<unsigned>(text, 1, kLargest)) return true;
+  if (text.starts_with("SIG")) text.remove_prefix(3);
+  if (std::find(kSignals.begin(), kSignals.end(), text) != kSignals.end()) return true;
+  constexpr unsigned kRealTimeSignals = 30;  // SIGRTMIN+0 to SIGRTMIN+30
+  return (text.starts_with("RTMIN+") || text.starts_with("RTMAX-")) &&
+         parse_number<unsigned>(text.substr(6), 0, kRealTimeSignals);
+}
+
+Parsed<bool> parse_flag(std::string_view text) {
+  if (text == "1") return true;
+  if (text == "0") return false;
+  return Reason{"neither 1 nor 0"};
+}
+
+}  // namespace container_init

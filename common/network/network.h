@@ -1,0 +1,37 @@
+// The network of a container: its pairs of links, with what each end gets.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/network/address.h"
+
+namespace container_init {
+
+// One address family of a pair of links.
+struct FamilyConfig {
+  std::optional<Prefix> host;      // HOST_ADDRESS, HOST_ADDRESS6
+  std::optional<Prefix> local;     // LOCAL_ADDRESS, LOCAL_ADDRESS6
+  std::optional<Address> gateway;  // LOCAL_GATEWAY, LOCAL_GATEWAY6; only of the main pair
+};
+
+// A veth pair with one end on the host and the other in the container.
+struct Pair {
+  std::string host_link;
+  std::string container_link;
+  FamilyConfig ipv4;
+  FamilyConfig ipv6;
+  std::optional<MacAddress> local_mac_address;
+  std::string bridge;  // HOST_BRIDGE; empty for none
+};
+
+// The network of a container.
+struct Network {
+  std::optional<Pair> pair;
+  std::vector<Pair> extra_pairs;
+  std::chrono::seconds wait_carrier{0};
+};
+
+}  // namespace container_init

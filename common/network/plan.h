@@ -1,0 +1,56 @@
+// What is to be done to the network, as a list of operations made from the configuration alone.
+// Links are named, not looked up: a plan can be printed and tested anywhere.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/network/address.h"
+#include "common/network/network.h"
+
+namespace container_init {
+
+// Brings the link up, after giving it what is set here.
+struct SetLink {
+  std::string link;
+  std::string new_name;
+  std::optional<MacAddress> address;
+  std::string master;  // the bridge it becomes a port of
+};
+
+struct DeleteLink {
+  std::string link;
+};
+
+// IPv6 addresses are added without duplicate address detection: usable at once.
+struct AddAddress {
+  std::string link;
+  Prefix address;
+};
+
+struct AddRoute {
+  std::string link;
+  Prefix destination;              // host bits clear
+  std::optional<Address> gateway;  // without one the destination is on the link
+};
+
+using Operation = std::variant<SetLink, DeleteLink, AddAddress, AddRoute>;
+using Plan = std::vector<Operation>;
+
+// The container's end of every pair, and the default routes.
+Plan make_container_plan(const Network& network);
+
+// The host's end of every pair.
+Plan make_host_plan(const Network& network);
+
+// For messages: "add route 10.0.0.2 dev ve-web".
+std::string describe(const Operation& operation);
+
+// The ip(8) command that does the same: "ip route add 10.0.0.2 dev ve-web".
+std::string ip_command(const Operation& operation);
+// Those of a whole plan, one a line.
+std::string ip_commands(const Plan& plan);
+
+}  // namespace container_init

@@ -1,0 +1,147 @@
+#include "common/network/rtnetlink.h"
+
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include "common/base/error.h"
+
+namespace container_init {
+namespace {
+
+// Where standard output or error is closed, nothing that is printed may reach the kernel.
+NetlinkSocket away_from_standard_streams(NetlinkSocket socket) {
+  if (!socket || mnl_socket_get_fd(socket.get()) > STDERR_FILENO) return socket;
+  const int moved = fcntl(mnl_socket_get_fd(socket.get()), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  return NetlinkSocket(moved < 0 ? nullptr : mnl_socket_fdopen(moved));
+}
+
+NetlinkSocket open_socket() {
+  NetlinkSocket socket =
+      away_from_standard_streams(NetlinkSocket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)));
+  if (socket) return socket;
+  const bool filtered = errno == EAFNOSUPPORT || errno == EPERM || errno == EACCES;
+  throw system_error(errno, "open a netlink socket",
+                     filtered ? "AF_NETLINK must be allowed, see RestrictAddressFamilies= in "
+                                "systemd.exec(5)"
+                              : "");
+}
+
+// Options that old kernels lack only make messages longer and errors terser.
+void enable(mnl_socket* socket, int option) {
+  int on = 1;
+  mnl_socket_setsockopt(socket, option, &on, sizeof(on));
+}
+
+template <typename Call>
+ssize_t uninterrupted(Call call) {
+  ssize_t result = 0;
+  do result = call();
+  while (result < 0 && errno == EINTR);
+  return result;
+}
+
+}  // namespace
+
+Rtnetlink::Rtnetlink() : socket_(open_socket()) {
+  enable(socket_.get(), NETLINK_EXT_ACK);
+  enable(socket_.get(), NETLINK_CAP_ACK);
+}
+
+std::vector<Answer> Rtnetlink::request(std::span<Message> messages) {
+  std::vector<Answer> answers;
+  while (!messages.empty()) {
+    const auto size = std::min(messages.size(), kLongestBatch);
+    request_batch(messages.first(size), answers);
+    messages = messages.subspan(size);
+  }
+  return answers;
+}
+
+void Rtnetlink::request_batch(std::span<Message> messages, std::vector<Answer>& answers) {
+  Answers batch(next_sequence_, messages.size());
+  if (!messages.back().is_get()) messages.back().request_ack();
+  std::vector<std::byte> bytes;
+  for (Message& message : messages) {
+    message.set_sequence(next_sequence_++);
+    bytes.insert(bytes.end(), message.bytes().begin(), message.bytes().end());
+  }
+  send(bytes);
+  while (!batch.complete()) batch.take(receive());
+  std::ranges::move(batch.release(), std::back_inserter(answers));
+}
+
+void Rtnetlink::dump(Message message, const std::function<void(std::span<const std::byte>)>& take) {
+  const std::uint32_t sequence = next_sequence_++;
+  message.set_sequence(sequence);
+  send(message.bytes());
+  for (bool done = false; !done;)
+    for_each_message(receive(), [&](const nlmsghdr& header) {
+      if (header.nlmsg_seq != sequence || done) return;
+      done = header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR;
+      if (!done) take({reinterpret_cast<const std::byte*>(&header), header.nlmsg_len});
+    });
+}
+
+void Rtnetlink::send(std::span<const std::byte> bytes) {
+  if (uninterrupted([&] { return mnl_socket_sendto(socket_.get(), bytes.data(), bytes.size()); }) <
+      0)
+    throw system_error(errno, "send to the kernel's rtnetlink");
+}
+
+// The kernel has answered by the time that sendto() returns, and goes on with a dump while its
+// messages are read: there is never a reason to wait. Only the kernel has port 0, see netlink(7).
+std::span<const std::byte> Rtnetlink::receive() {
+  sockaddr_nl sender{};
+  iovec part{buffer_.data(), buffer_.size()};
+  msghdr header{};
+  header.msg_name = &sender;
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  ssize_t size = 0;
+  do {
+    header.msg_namelen = sizeof(sender);
+    size = uninterrupted(
+        [&] { return recvmsg(mnl_socket_get_fd(socket_.get()), &header, MSG_DONTWAIT); });
+    if (size < 0) throw system_error(errno, "read the kernel's answer");
+  } while (sender.nl_pid != 0);
+  if (header.msg_flags & MSG_TRUNC) throw system_error(EMSGSIZE, "read the kernel's answer");
+  return std::span(buffer_).first(static_cast<std::size_t>(size));
+}
+
+// Membership alone is not enough: the kernel passes over sockets that have no port yet.
+LinkEvents::LinkEvents() : socket_(open_socket()) {
+  if (mnl_socket_bind(socket_.get(), RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
+    throw system_error(errno, "listen for changes of links");
+}
+
+bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int interrupt) {
+  using std::chrono::milliseconds;
+  const int socket = mnl_socket_get_fd(socket_.get());
+  // poll(2) passes over negative descriptors.
+  std::array<pollfd, 2> watched{{{socket, POLLIN, 0}, {interrupt, POLLIN, 0}}};
+  constexpr milliseconds kLongestPoll{3'600'000};
+  int events = 0;
+  do {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    const auto pause = std::min(left, kLongestPoll);
+    events = poll(watched.data(), watched.size(), static_cast<int>(pause.count()));
+  } while (events == 0 || (events < 0 && errno == EINTR));
+  if (events < 0) throw system_error(errno, "wait for changes of links");
+  if (watched[1].revents != 0) return false;
+  // What the events say is looked up afresh by the caller: only that there were some counts. Lost
+  // ones (ENOBUFS) are events too.
+  std::array<std::byte, 64> discarded;
+  while (recv(socket, discarded.data(), discarded.size(), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+    continue;
+  return true;
+}
+
+}  // namespace container_init

@@ -1,0 +1,23 @@
+// The systemd-nspawn(1) command of a container.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/config.h"
+#include "common/config/environment.h"
+#include "hooks/start/nix.h"
+
+namespace container_init {
+
+// The real init, as a path inside.
+std::string stage2_path(const Config& config, const Nix& nix);
+
+// The whole command, without a path. `container_init` is the program on the host; of the
+// environment the values that container-init reads, and PATH, are handed over. The journal of the
+// container is linked to the host's unless that is not wanted, or the container ephemeral.
+std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
+                                             const Nix& nix, const std::string& container_init,
+                                             bool links_journal);
+
+}  // namespace container_init

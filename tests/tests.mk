@@ -1,0 +1,143 @@
+# Tests, benches, demo and lint; included by the Makefile.
+
+define HELP_TESTS
+@echo
+@echo 'make demo        run a container in a network of its own and ping it (root)'
+@echo 'make check       run the tests'
+@echo 'make check-host  run tests on a whole host in QEMU (root); TESTS="-k bridge" HOST_CACHE=DIR'
+@echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
+@echo 'make bench-host  compare whole starts on the host in QEMU (root): a quarter of an hour'
+@echo 'make faults      make every system call of every program fail (root)'
+@echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root)'
+@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 each'
+@echo 'make lint        check format, style, scripts and manual pages'
+endef
+
+NEEDS_demo       = build demo
+NEEDS_check      = build check
+NEEDS_check-host = build host
+NEEDS_bench      = build bench
+NEEDS_bench-host = build host
+NEEDS_faults     = build check
+NEEDS_soak       = build check
+NEEDS_fuzz       = build fuzz
+NEEDS_lint       = build check lint
+
+# What can be said before anything is installed.
+CHECK_demo       = @tests/demo --check
+CHECK_check-host = @tests/qemu/run --check
+CHECK_bench-host = $(CHECK_check-host)
+
+TARGETS = demo check check-host bench bench-host faults soak fuzz lint
+$(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
+
+# Unit tests, and black-box tests in namespaces and containers
+
+UNIT_OBJECTS = $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/unit/*.cc))
+CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
+ARCHIVES = hooks/start hooks/reload $(USES_hooks/start)
+
+$(BUILD)/tests/unit-tests: $(UNIT_OBJECTS) $(ARCHIVES:%=$(BUILD)/%.a) $(LIBMNL_A)
+	$(call say,LD,$@)
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(filter-out -s -static-pie,$(ALL_LDFLAGS)) -o $@ $(UNIT_OBJECTS) \
+	  $(ARCHIVES:%=$(BUILD)/%.a) $(LIBMNL) $(CATCH2)
+
+# A real init for tests and demo: static, so that a root needs nothing else.
+$(BUILD)/tests/stage2: tests/lib/stage2.cc $(BUILD)/flags | $(BUILD)/prerequisites
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=c++20 -O2 -Wall -Wextra -static -s -o $@ $<
+
+run-demo: $(BINARIES) $(BUILD)/tests/stage2
+	@tests/demo $(BUILD)
+
+run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
+	@tests/lib/run $(BUILD)
+
+# A whole host in QEMU
+
+# The Debian that is booted; elsewhere it outlives `make clean`.
+HOST_CACHE = build/host
+
+run-bench-host: MEASUREMENT = bench_starts.py
+run-bench-host: export HOST_LIMIT ?= 3600
+
+run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
+	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
+	@rm -rf $(BUILD)/tests/installed
+	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
+	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/qemu/run $(BUILD) '$(HOST_CACHE)'
+
+# Faults: strace makes every system call fail, and kills before it.
+
+run-faults: $(BINARIES) $(BUILD)/tests/nspawn
+	@tests/lib/run-one $(BUILD) faults
+
+$(BUILD)/tests/nspawn: tests/faults/nspawn.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -O2 -Wall -Wextra -static -s -o $@ $<
+
+# Soak: containers that come and go in namespaces, eight at a time.
+
+CYCLES = 1000
+
+run-soak: $(BINARIES)
+	@CYCLES='$(CYCLES)' tests/lib/run-one $(BUILD) soak
+
+# Fuzzing: libFuzzer, a program for each file. An input that fails is left in build/fuzz.
+
+FUZZ_SECONDS = 60
+FUZZ_TARGETS = $(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*.cc))
+FUZZ_FLAGS   = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+run-fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+build/fuzz/objects/%.o: %.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX,$@)
+	$(Q)clang++ $(ALL_CPPFLAGS) -std=c++20 $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/objects/tests/fuzz/%.o $(SOURCES:%.cc=build/fuzz/objects/%.o)
+	$(call say,LD,$@)
+	$(Q)clang++ $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(shell $(PKG_CONFIG) --libs libmnl 2>/dev/null || echo -lmnl)
+
+# Benches: C programs, static like ours, that the programs are measured with and against.
+
+BENCH_TOOLS = floor stopwatch true
+BENCH_FLAGS = -static-pie -fPIE
+RUNS        = 51
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -O2 -Wall -Wextra $(BENCH_FLAGS) -s -o $@ $<
+
+$(BUILD)/tests/bench/true: BENCH_FLAGS = -static -nostartfiles
+
+# Takes the place of systemd-nspawn.
+$(BUILD)/tests/bench/path/systemd-nspawn: $(BUILD)/tests/bench/true
+	@mkdir -p $(@D)
+	@ln -sf ../true $@
+
+run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/path/systemd-nspawn
+	@tests/bench/bench $(BUILD) $(RUNS)
+
+# Lint
+
+# clang-tidy does not know the macros of Catch2.
+LINTED  = $(wildcard $(foreach folder,$(FOLDERS) init tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
+            tests/bench/*.c tests/faults/*.c)
+TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
+SCRIPTS = $(wildcard common/deps/*) tests/demo tests/lib/debian-root tests/lib/run tests/lib/run-one \
+          tests/fuzz/run tests/qemu/make-root tests/qemu/run tests/bench/*.bash .ci/run
+
+run-lint:
+	clang-format --dry-run --Werror $(LINTED)
+	printf '%s\n' $(TIDIED) | xargs -P "$$(nproc)" -I FILE \
+	  clang-tidy --quiet --warnings-as-errors='*' FILE -- $(filter-out -M%,$(ALL_CPPFLAGS)) -std=c++20
+	shellcheck $(SCRIPTS)
+	mandoc -Tlint -W warning $(MAN5:%=man/%) $(MAN8:%=man/%)
+
+-include $(UNIT_OBJECTS:.o=.d)
