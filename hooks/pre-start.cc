@@ -9,6 +9,7 @@
 #include "common/base/exec.h"
 #include "common/base/program.h"
 #include "common/config/config.h"
+#include "common/config/variables.h"
 #include "common/network/apply.h"
 #include "common/network/link_name.h"
 #include "common/network/lookup.h"
@@ -32,11 +33,11 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Variables: all of container.conf(5).\n"
-    "\n"
     "Exit status: 0 done, or nothing to do; that of COMMAND; 64 usage, 71 system,\n"
     "75 waited in vain for a link or for systemd-machined, 78 configuration,\n"
-    "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n";
+    "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n"
+    "\n"
+    "Checks all variables of container.conf(5), and acts on these:\n";
 
 // An earlier run may have had a bridge where there is none now, and the reverse.
 LinkNames links_to_delete(const Config& config) {
@@ -110,7 +111,10 @@ int run(const Options& options, const Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program(
-      {.name = "pre-start", .usage = kUsage, .operands = Operands::optional, .run = run}, argc,
-      argv);
+  return run_program({.name = "pre-start",
+                      .usage = kUsage,
+                      .variables = [] { return list_variables(kPreStart); },
+                      .operands = Operands::optional,
+                      .run = run},
+                     argc, argv);
 }

@@ -2,7 +2,6 @@
 // container.conf(5) documents every variable; this is the same list as values.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -48,11 +47,6 @@ struct Reload {
 
 // A NixOS inside, where SYSTEM_PATH does not name another.
 inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
-
-// What container-init reads, and start hands over to it.
-inline constexpr std::array<std::string_view, 10> kContainerVariables = {
-    "HOST_ADDRESS",   "HOST_ADDRESS6",     "LOCAL_ADDRESS", "LOCAL_ADDRESS6", "LOCAL_GATEWAY",
-    "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE",   "EXTRA_VETHS",    "WAIT_CARRIER"};
 
 // Each throws one Error, Exit::config, with a line for every fault there is.
 //
