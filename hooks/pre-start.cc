@@ -103,7 +103,14 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
 }
 
 int run(const Options& options, const Log& log) {
-  clear_the_way(parse_config(Environment(environ)), options.dry_run, log);
+  const Environment environment(environ);
+  const Config config = parse_config(environment);
+  if (!names_variables(environment))
+    log.warning(
+        "no variable besides INSTANCE and root is set, so the container shares the host's network: "
+        "HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, PRIVATE_NETWORK=0 leaves it there "
+        "without this warning");
+  clear_the_way(config, options.dry_run, log);
   if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
   return 0;
 }

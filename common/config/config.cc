@@ -189,6 +189,17 @@ Network read_host_network(Reader& reader, const std::string& instance, Faults& f
   return network;
 }
 
+// Variables that have a value and a name that is almost one of ours. Without this fault HOST_ADRESS
+// would silently leave the container in the host's network.
+void check_names(const Environment& environment, unsigned any_of, Faults& faults) {
+  for (const auto assignment : environment.assignments()) {
+    const auto name = assignment.substr(0, assignment.find('='));
+    if (assignment.size() <= name.size() + 1) continue;
+    if (const Variable* meant = find_misspelt(name, any_of))
+      faults.push_back(fmt::format("{} is not a variable; wanted: {}", quote(name), meant->name));
+  }
+}
+
 // Empty where it is not set.
 std::vector<std::string> read_reload_command(Reader& reader) {
   constexpr const Variable& kVariable = variable("RELOAD_COMMAND");
@@ -210,6 +221,15 @@ bool has_private_network(const Config& config) {
          !config.macvlans.empty();
 }
 
+bool names_variables(const Environment& environment) {
+  return std::ranges::any_of(environment.assignments(), [](std::string_view assignment) {
+    const auto name = assignment.substr(0, assignment.find('='));
+    return name != variable("INSTANCE").name && name != variable("root").name &&
+           std::ranges::any_of(kVariables,
+                               [=](const Variable& known) { return known.name == name; });
+  });
+}
+
 Network parse_network(const Environment& environment) {
   Faults faults;
   Reader reader(environment, faults);
@@ -221,6 +241,7 @@ Network parse_network(const Environment& environment) {
 
 Network parse_host_network(const Environment& environment) {
   Faults faults;
+  check_names(environment, kPostStart, faults);
   Reader reader(environment, faults);
   const std::string instance = read_instance(reader);
   Network network = read_host_network(reader, instance, faults);
@@ -230,6 +251,7 @@ Network parse_host_network(const Environment& environment) {
 
 Reload parse_reload(const Environment& environment) {
   Faults faults;
+  check_names(environment, kReload, faults);
   Reader reader(environment, faults);
   Reload reload;
   reload.instance = read_instance(reader);
@@ -245,6 +267,7 @@ Reload parse_reload(const Environment& environment) {
 
 Config parse_config(const Environment& environment) {
   Faults faults;
+  check_names(environment, kOnHost, faults);
   Reader reader(environment, faults);
   Config config;
   config.instance = read_instance(reader);

@@ -156,6 +156,28 @@ def test_faults_of_other_programs_variables(build, program):
     assert b"the single quote at character 8 is not closed" in done.stderr
 
 
+@pytest.mark.parametrize("program", ["pre-start", "start", "post-start"])
+def test_misspelt_variable(network, build, program):
+    """Nothing is done for a container that would be in the host's network."""
+    network.add_pair("ve-web", "host0")
+    with network.host.unchanged():
+        done = network.host.run([build / program], {"INSTANCE": "web", "HOST_ADRESS": "10.1.0.1"})
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == f'{program}: "HOST_ADRESS" is not a variable; wanted: HOST_ADDRESS\n'
+
+
+def test_misspelt_variable_of_reload(build):
+    done = run(build / "reload", INSTANCE="web", RELOAD_COMAND="/bin/true", HOST_ADRESS="10.1.0.1")
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == b'reload: "RELOAD_COMAND" is not a variable; wanted: RELOAD_COMMAND\n'
+
+
+def test_container_init_has_the_environment_of_stage_2(build):
+    """What is misspelt there may be a variable of the container's own."""
+    done = run(build / "container-init", "/bin/true", HOST_ADRESS="10.1.0.1", INTERFACE="eth0")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("value", [b"x" * 131000, b"\xff\xfe\x80", b"\xc3\xa9", b"10.0.0.1\n", b"\x1b[31m"],
                          ids=["longest", "not-utf8", "utf8", "newline", "escape"])

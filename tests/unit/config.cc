@@ -784,6 +784,38 @@ TEST_CASE("of a variable that is there twice the first counts") {
   CHECK(config.stage2.empty());
 }
 
+TEST_CASE("a misspelt variable is a fault of the programs that act on it") {
+  const Lines address{fault(R"("HOST_ADRESS" is not a variable)", "HOST_ADDRESS")};
+  CHECK(web_faults({"HOST_ADRESS=10.0.0.1"}) == address);
+  CHECK(host_network_faults({"INSTANCE=web", "HOST_ADRESS=10.0.0.1"}) == address);
+  CHECK(reload_faults({"HOST_ADRESS=10.0.0.1"}).empty());
+  CHECK(network_faults({"HOST_ADRESS=10.0.0.1"}).empty());
+
+  const Lines command{fault(R"("RELOAD_COMAND" is not a variable)", "RELOAD_COMMAND")};
+  CHECK(web_faults({"RELOAD_COMAND=/bin/true"}) == command);
+  CHECK(reload_faults({"RELOAD_COMAND=/bin/true"}) == command);
+  CHECK(host_network_faults({"INSTANCE=web", "RELOAD_COMAND=/bin/true"}).empty());
+
+  CHECK(web_faults({"HOST_ADRESS=", "HOST_ADRESS", "host_address="}).empty());
+  CHECK(web_faults({"ROOT=/srv/web", "root=/srv/web", "local_address=x", "Mtu=1"}) ==
+        Lines{fault(R"("ROOT" is not a variable)", "root"),
+              fault(R"("local_address" is not a variable)", "LOCAL_ADDRESS")});
+  CHECK(web_faults({"HOST_ADDRESS\xff=x"}) ==
+        Lines{fault(R"("HOST_ADDRESS\xff" is not a variable)", "HOST_ADDRESS")});
+}
+
+TEST_CASE("whether a configuration names a variable that the unit does not set") {
+  for (const Assignments& none :
+       {Assignments{}, {"INSTANCE=web", "root=/srv/web"}, {"PATH=/bin", "LOCAL=1", "STAGE=2"}})
+    CHECK_FALSE(names_variables(Environment(none)));
+  for (const Variable& known : kVariables) {
+    CAPTURE(known.name);
+    const std::string empty = std::string(known.name) + '=';
+    CHECK(names_variables(Environment({"INSTANCE=web", empty})) ==
+          (known.name != "INSTANCE" && known.name != "root"));
+  }
+}
+
 TEST_CASE("a huge value makes a short message") {
   const std::string huge(1 << 20, 'x');
   const std::string cut = '"' + std::string(80, 'x') + "\"...";
