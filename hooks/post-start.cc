@@ -7,6 +7,7 @@
 #include "common/base/error.h"
 #include "common/base/program.h"
 #include "common/config/config.h"
+#include "common/config/variables.h"
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
@@ -22,17 +23,16 @@ constexpr std::string_view kUsage =
     "\n"
     "Configures the host's end of the links of the container INSTANCE.\n"
     "\n"
-    "  -n, --dry-run   print the ip(8) commands that would do the same, and do nothing\n"
+    "  -n, --dry-run  print the ip(8) commands that would do the same, and do nothing\n"
     "      --wait=SECONDS\n"
-    "                  wait that long at most for the links to appear; default 0\n"
-    "  -h, --help      print this\n"
-    "  -V, --version   print the version\n"
+    "                 wait that long at most for the links to appear; default 0\n"
+    "  -h, --help     print this\n"
+    "  -V, --version  print the version\n"
     "\n"
-    "Variables, see container.conf(5): INSTANCE, HOST_ADDRESS, HOST_ADDRESS6,\n"
-    "LOCAL_ADDRESS, LOCAL_ADDRESS6, HOST_BRIDGE, EXTRA_VETHS.\n"
+    "Exit status: 0 done, also where it was done before; 64 usage, 71 system,\n"
+    "75 a link did not appear in time, 78 configuration.\n"
     "\n"
-    "Exit status: 0 done, also where it was done before; 64 usage, 71 system, 75 a link\n"
-    "did not appear in time, 78 configuration.\n";
+    "Variables, see container.conf(5):\n";
 
 Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds wait) {
   Links links = find_links(rtnetlink, names);
@@ -71,6 +71,10 @@ int run(const Options& options, const Log&) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program({.name = "post-start", .usage = kUsage, .has_wait = true, .run = run}, argc,
-                     argv);
+  return run_program({.name = "post-start",
+                      .usage = kUsage,
+                      .variables = [] { return list_variables(kPostStart); },
+                      .has_wait = true,
+                      .run = run},
+                     argc, argv);
 }

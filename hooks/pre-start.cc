@@ -9,6 +9,7 @@
 #include "common/base/exec.h"
 #include "common/base/program.h"
 #include "common/config/config.h"
+#include "common/config/variables.h"
 #include "common/network/apply.h"
 #include "common/network/link_name.h"
 #include "common/network/lookup.h"
@@ -32,11 +33,11 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Variables: all of container.conf(5).\n"
-    "\n"
     "Exit status: 0 done, or nothing to do; that of COMMAND; 64 usage, 71 system,\n"
     "75 waited in vain for a link or for systemd-machined, 78 configuration,\n"
-    "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n";
+    "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n"
+    "\n"
+    "Checks all variables of container.conf(5), and acts on these:\n";
 
 // An earlier run may have had a bridge where there is none now, and the reverse.
 LinkNames links_to_delete(const Config& config) {
@@ -102,7 +103,14 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
 }
 
 int run(const Options& options, const Log& log) {
-  clear_the_way(parse_config(Environment(environ)), options.dry_run, log);
+  const Environment environment(environ);
+  const Config config = parse_config(environment);
+  if (!names_variables(environment))
+    log.warning(
+        "no variable besides INSTANCE and root is set, so the container shares the host's network: "
+        "HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, PRIVATE_NETWORK=0 leaves it there "
+        "without this warning");
+  clear_the_way(config, options.dry_run, log);
   if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
   return 0;
 }
@@ -110,7 +118,10 @@ int run(const Options& options, const Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program(
-      {.name = "pre-start", .usage = kUsage, .operands = Operands::optional, .run = run}, argc,
-      argv);
+  return run_program({.name = "pre-start",
+                      .usage = kUsage,
+                      .variables = [] { return list_variables(kPreStart); },
+                      .operands = Operands::optional,
+                      .run = run},
+                     argc, argv);
 }

@@ -12,6 +12,7 @@
 #include "common/base/program.h"
 #include "common/base/stop_signal.h"
 #include "common/config/config.h"
+#include "common/config/variables.h"
 #include "common/network/apply.h"
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
@@ -32,13 +33,11 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Variables, see container.conf(5): HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS,\n"
-    "LOCAL_ADDRESS6, LOCAL_GATEWAY, LOCAL_GATEWAY6, LOCAL_MAC_ADDRESS, HOST_BRIDGE,\n"
-    "EXTRA_VETHS, WAIT_CARRIER.\n"
-    "\n"
     "Exit status: that of STAGE2; 0 when stopped before it; 64 usage, 71 system,\n"
     "78 configuration, 126 STAGE2 cannot be executed, 127 STAGE2 or its interpreter\n"
-    "does not exist.\n";
+    "does not exist.\n"
+    "\n"
+    "Variables, see container.conf(5):\n";
 
 Error missing_link(const std::string& name) {
   return system_error(ENODEV, "find link " + name,
@@ -111,7 +110,10 @@ int run(const Options& options, const Log& log) {
 
 int main(int argc, char** argv) {
   block_stop_signal();
-  return run_program(
-      {.name = "container-init", .usage = kUsage, .operands = Operands::required, .run = run}, argc,
-      argv);
+  return run_program({.name = "container-init",
+                      .usage = kUsage,
+                      .variables = [] { return list_variables(kContainerInit); },
+                      .operands = Operands::required,
+                      .run = run},
+                     argc, argv);
 }

@@ -100,7 +100,7 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
   Options options;
   switch (parse_options(program, argc, argv, options)) {
     case Request::help:
-      print(program.usage);
+      print(std::string(program.usage) + program.variables());
       return 0;
     case Request::version:
       print(fmt::format("{} {}\n", program.name, kVersion));

@@ -22,8 +22,9 @@ enum class Operands { none, optional, required };  // required but for --dry-run
 
 struct Program {
   std::string_view name;
-  std::string_view usage;  // all that --help prints
-  bool has_wait = false;   // takes --wait
+  std::string_view usage;                // what --help prints first
+  std::string (*variables)() = nullptr;  // and then, the list of the variables
+  bool has_wait = false;                 // takes --wait
   Operands operands = Operands::none;
   int (*run)(const Options& options, const Log& log) = nullptr;
 };

@@ -1,7 +1,6 @@
 #include "common/config/config.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
@@ -12,44 +11,11 @@
 #include "common/base/words.h"
 #include "common/config/reader.h"
 #include "common/config/text_values.h"
+#include "common/config/variables.h"
 #include "common/network/link_name.h"
 
 namespace container_init {
 namespace {
-
-// The accepted form of a value, as faults and the manual page name it.
-constexpr std::string_view kIpv4Form = "ADDR[/LEN], as in 10.0.0.2 or 10.0.0.2/24";
-constexpr std::string_view kIpv6Form = "ADDR[/LEN], as in fd00::2 or fd00::2/64";
-constexpr std::string_view kIpv4GatewayForm = "ADDR, as in 10.0.0.1";
-constexpr std::string_view kIpv6GatewayForm = "ADDR, as in fd00::1";
-constexpr std::string_view kMacForm = "six octets, unicast, as in 02:00:00:00:00:01";
-constexpr std::string_view kLinkForm =
-    "a link name: 1 to 15 printable characters without / : % or white space";
-constexpr std::string_view kLinkPairForm = "LINK[:INNER], each a link name of 1 to 15 characters";
-constexpr std::string_view kMachineForm =
-    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end";
-constexpr std::string_view kPathForm = "an absolute path";
-constexpr std::string_view kFlagForm = "1 or 0";
-constexpr std::string_view kSecondsForm = "seconds, 0 to 86400";
-constexpr std::string_view kPairForm = "NAME[:INNER][,KEY=VALUE]...";
-constexpr std::string_view kPortForm = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
-constexpr std::string_view kUsersForm = "no, identity, pick or a number";
-constexpr std::string_view kCapabilityForm =
-    "capability names with commas between, as in CAP_SYS_TIME";
-constexpr std::string_view kTmpfsForm = "absolute paths, each with [:OPTIONS]";
-constexpr std::string_view kSignalForm = "a signal name, as in SIGTERM or SIGRTMIN+3";
-constexpr std::string_view kQuotedForm = "words, quoted as in a shell";
-constexpr std::string_view kCommandForm =
-    "the path of a program and its arguments, quoted as in a shell";
-
-constexpr std::array<std::string_view, 6> kPairKeys = {"HOST_ADDRESS",      "HOST_ADDRESS6",
-                                                       "LOCAL_ADDRESS",     "LOCAL_ADDRESS6",
-                                                       "LOCAL_MAC_ADDRESS", "HOST_BRIDGE"};
-
-// Any one of them asks for the main pair.
-constexpr std::array<std::string_view, 8> kMainPairVariables = {
-    "HOST_ADDRESS",  "HOST_ADDRESS6",  "LOCAL_ADDRESS",     "LOCAL_ADDRESS6",
-    "LOCAL_GATEWAY", "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE"};
 
 auto prefix_parser(Family family) {
   return [family](std::string_view text) { return parse_prefix(text, family); };
@@ -78,39 +44,50 @@ void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::str
 void read_pair(Reader& reader, Pair& pair) {
   const auto ipv4 = prefix_parser(Family::ipv4);
   const auto ipv6 = prefix_parser(Family::ipv6);
-  pair.ipv4.host = reader.value("HOST_ADDRESS", ipv4, kIpv4Form);
-  pair.ipv6.host = reader.value("HOST_ADDRESS6", ipv6, kIpv6Form);
-  pair.ipv4.local = reader.value("LOCAL_ADDRESS", ipv4, kIpv4Form);
-  pair.ipv6.local = reader.value("LOCAL_ADDRESS6", ipv6, kIpv6Form);
-  pair.local_mac_address = reader.value("LOCAL_MAC_ADDRESS", parse_mac_address, kMacForm);
-  pair.bridge = reader.value("HOST_BRIDGE", parse_link_name, kLinkForm).value_or(std::string{});
+  pair.ipv4.host = reader.value(variable("HOST_ADDRESS"), ipv4);
+  pair.ipv6.host = reader.value(variable("HOST_ADDRESS6"), ipv6);
+  pair.ipv4.local = reader.value(variable("LOCAL_ADDRESS"), ipv4);
+  pair.ipv6.local = reader.value(variable("LOCAL_ADDRESS6"), ipv6);
+  pair.local_mac_address = reader.value(variable("LOCAL_MAC_ADDRESS"), parse_mac_address);
+  pair.bridge = reader.value(variable("HOST_BRIDGE"), parse_link_name).value_or(std::string{});
 }
 
 std::optional<Pair> read_main_pair(Reader& reader) {
-  const bool wanted = std::any_of(kMainPairVariables.begin(), kMainPairVariables.end(),
-                                  [&](auto variable) { return reader.has(variable); });
+  const bool wanted = std::ranges::any_of(
+      kVariables, [&](const Variable& known) { return known.has(kMainPair) && reader.has(known); });
   if (!wanted) return std::nullopt;
   Pair pair;
   pair.container_link = kContainerLink;
   read_pair(reader, pair);
-  pair.ipv4.gateway = reader.value("LOCAL_GATEWAY", address_parser(Family::ipv4), kIpv4GatewayForm);
-  pair.ipv6.gateway =
-      reader.value("LOCAL_GATEWAY6", address_parser(Family::ipv6), kIpv6GatewayForm);
+  pair.ipv4.gateway = reader.value(variable("LOCAL_GATEWAY"), address_parser(Family::ipv4));
+  pair.ipv6.gateway = reader.value(variable("LOCAL_GATEWAY6"), address_parser(Family::ipv6));
   check_addresses_differ(reader, pair.ipv4, "");
   check_addresses_differ(reader, pair.ipv6, "6");
   return pair;
+}
+
+// "HOST_ADDRESS, ..., HOST_BRIDGE"
+std::string pair_keys() {
+  std::string text;
+  for (const Variable& known : kVariables)
+    if (known.has(kPairKey)) text += fmt::format("{}{}", text.empty() ? "" : ", ", known.name);
+  return text;
+}
+
+bool is_pair_key(std::string_view key) {
+  return std::ranges::any_of(
+      kVariables, [=](const Variable& known) { return known.has(kPairKey) && known.name == key; });
 }
 
 void check_pair_keys(Reader& reader, const Environment& keys) {
   std::vector<std::string_view> seen;
   for (const auto assignment : keys.assignments()) {
     const auto key = assignment.substr(0, assignment.find('='));
-    const bool known = std::find(kPairKeys.begin(), kPairKeys.end(), key) != kPairKeys.end();
-    if (!known || key.size() == assignment.size()) {
-      reader.fault(fmt::format("{} is not a KEY=VALUE of an extra pair; wanted: {}",
+    if (!is_pair_key(key) || key.size() == assignment.size()) {
+      const Variable* meant = find_misspelt(key, kPairKey);
+      reader.fault(fmt::format("{} is not a KEY=VALUE of an extra pair; wanted: {} as KEY",
                                quote(assignment),
-                               "HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, "
-                               "LOCAL_MAC_ADDRESS or HOST_BRIDGE as KEY"));
+                               meant ? std::string(meant->name) : "one of " + pair_keys()));
     } else if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
       reader.fault(fmt::format("{} is given twice; wanted: each KEY once", key));
     }
@@ -124,8 +101,8 @@ std::optional<Pair> read_extra_pair(std::string_view word, Faults& faults) {
   const auto names = split_list(parts.front(), ':');
   parts.erase(parts.begin());
   if (names.size() > 2 || !std::all_of(names.begin(), names.end(), is_link_name)) {
-    faults.push_back(fmt::format("EXTRA_VETHS={}: NAME or INNER is not valid; wanted: {}, each {}",
-                                 quote(word), kPairForm, kLinkForm));
+    faults.push_back(fmt::format("EXTRA_VETHS={}: NAME or INNER is not valid; wanted: {}",
+                                 quote(word), form::kExtraPair));
     return std::nullopt;
   }
   Pair pair;
@@ -164,33 +141,28 @@ void check_link_names(const Network& network, Faults& faults) {
 Network read_network(Reader& reader, Faults& faults) {
   Network network;
   network.pair = read_main_pair(reader);
-  for (const auto word : split_words(reader.text("EXTRA_VETHS")))
+  for (const auto word : split_words(reader.text(variable("EXTRA_VETHS"))))
     if (auto pair = read_extra_pair(word, faults)) network.extra_pairs.push_back(*std::move(pair));
   network.wait_carrier =
-      reader.value("WAIT_CARRIER", parse_seconds, kSecondsForm).value_or(std::chrono::seconds{0});
+      reader.value(variable("WAIT_CARRIER"), parse_seconds).value_or(std::chrono::seconds{0});
   return network;
 }
 
 std::string read_instance(Reader& reader) {
-  if (!reader.has("INSTANCE"))
-    reader.fault(fmt::format("INSTANCE is not set; wanted: {}", kMachineForm));
-  return reader.checked("INSTANCE", is_machine_name, kMachineForm);
+  if (!reader.has(variable("INSTANCE")))
+    reader.fault(fmt::format("INSTANCE is not set; wanted: {}", form::kMachine));
+  return reader.checked(variable("INSTANCE"), is_machine_name);
 }
 
 // A namespace that somebody else made has its own links, and systemd-nspawn makes none for it.
 void check_network_namespace(Reader& reader) {
-  if (!reader.has("NETWORK_NAMESPACE_PATH")) return;
-  const auto exclude = [&](std::string_view variable) {
-    if (reader.has(variable) && reader.text(variable) != "0")
+  if (!reader.has(variable("NETWORK_NAMESPACE_PATH"))) return;
+  for (const Variable& known : kVariables)
+    if (known.has(kMainPair | kNewNamespace) && reader.has(known) && reader.text(known) != "0")
       reader.fault(
           fmt::format("NETWORK_NAMESPACE_PATH and {} are both set; wanted: one of them, as "
                       "nothing can be made for a namespace that exists",
-                      variable));
-  };
-  for (const auto variable : kMainPairVariables) exclude(variable);
-  for (const auto* variable :
-       {"EXTRA_VETHS", "PRIVATE_NETWORK", "INTERFACES", "MACVLANS", "HOST_PORT"})
-    exclude(variable);
+                      known.name));
 }
 
 // --private-network, --network-veth, -n and the like, beside our own.
@@ -217,12 +189,23 @@ Network read_host_network(Reader& reader, const std::string& instance, Faults& f
   return network;
 }
 
+// Variables that have a value and a name that is almost one of ours. Without this fault HOST_ADRESS
+// would silently leave the container in the host's network.
+void check_names(const Environment& environment, unsigned any_of, Faults& faults) {
+  for (const auto assignment : environment.assignments()) {
+    const auto name = assignment.substr(0, assignment.find('='));
+    if (assignment.size() <= name.size() + 1) continue;
+    if (const Variable* meant = find_misspelt(name, any_of))
+      faults.push_back(fmt::format("{} is not a variable; wanted: {}", quote(name), meant->name));
+  }
+}
+
 // Empty where it is not set.
 std::vector<std::string> read_reload_command(Reader& reader) {
-  auto command = reader.value("RELOAD_COMMAND", split_quoted, kQuotedForm)
-                     .value_or(std::vector<std::string>{});
+  constexpr const Variable& kVariable = variable("RELOAD_COMMAND");
+  auto command = reader.value(kVariable, split_quoted).value_or(std::vector<std::string>{});
   if (!command.empty() && !is_absolute_path(command.front()))
-    reader.fault("RELOAD_COMMAND", command.front(), "not an absolute path", kCommandForm);
+    reader.fault(kVariable, command.front(), "not an absolute path");
   return command;
 }
 
@@ -238,6 +221,15 @@ bool has_private_network(const Config& config) {
          !config.macvlans.empty();
 }
 
+bool names_variables(const Environment& environment) {
+  return std::ranges::any_of(environment.assignments(), [](std::string_view assignment) {
+    const auto name = assignment.substr(0, assignment.find('='));
+    return name != variable("INSTANCE").name && name != variable("root").name &&
+           std::ranges::any_of(kVariables,
+                               [=](const Variable& known) { return known.name == name; });
+  });
+}
+
 Network parse_network(const Environment& environment) {
   Faults faults;
   Reader reader(environment, faults);
@@ -249,6 +241,7 @@ Network parse_network(const Environment& environment) {
 
 Network parse_host_network(const Environment& environment) {
   Faults faults;
+  check_names(environment, kPostStart, faults);
   Reader reader(environment, faults);
   const std::string instance = read_instance(reader);
   Network network = read_host_network(reader, instance, faults);
@@ -258,11 +251,12 @@ Network parse_host_network(const Environment& environment) {
 
 Reload parse_reload(const Environment& environment) {
   Faults faults;
+  check_names(environment, kReload, faults);
   Reader reader(environment, faults);
   Reload reload;
   reload.instance = read_instance(reader);
   reload.command = read_reload_command(reader);
-  const std::string system = reader.checked("SYSTEM_PATH", is_absolute_path, kPathForm);
+  const std::string system = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
   if (reload.command.empty())
     reload.command = {
         (system.empty() ? std::string(kNixosSystem) : system) + "/bin/switch-to-configuration",
@@ -273,29 +267,30 @@ Reload parse_reload(const Environment& environment) {
 
 Config parse_config(const Environment& environment) {
   Faults faults;
+  check_names(environment, kOnHost, faults);
   Reader reader(environment, faults);
   Config config;
   config.instance = read_instance(reader);
   config.network = read_host_network(reader, config.instance, faults);
-  config.root = reader.checked("root", is_absolute_path, kPathForm);
-  config.private_network = reader.value("PRIVATE_NETWORK", parse_flag, kFlagForm).value_or(false);
-  config.private_users = reader.checked("PRIVATE_USERS", is_private_users, kUsersForm);
+  config.root = reader.checked(variable("root"), is_absolute_path);
+  config.private_network = reader.value(variable("PRIVATE_NETWORK"), parse_flag).value_or(false);
+  config.private_users = reader.checked(variable("PRIVATE_USERS"), is_private_users);
   config.network_namespace_path =
-      reader.checked("NETWORK_NAMESPACE_PATH", is_absolute_path, kPathForm);
-  config.host_ports = reader.list("HOST_PORT", is_port_mapping, kPortForm);
-  config.interfaces = reader.words("INTERFACES", is_link_with_inner_name, kLinkPairForm);
-  config.macvlans = reader.words("MACVLANS", is_link_with_inner_name, kLinkPairForm);
-  config.capabilities = reader.list("CAPABILITIES", is_capability, kCapabilityForm);
-  config.tmpfs = reader.words("TMPFS", is_absolute_path, kTmpfsForm);
-  config.ephemeral = reader.value("EPHEMERAL", parse_flag, kFlagForm).value_or(false);
-  config.system_path = reader.checked("SYSTEM_PATH", is_absolute_path, kPathForm);
-  config.stage2 = reader.checked("STAGE2", is_absolute_path, kPathForm);
-  config.copy_resolv_conf = reader.value("COPY_RESOLV_CONF", parse_flag, kFlagForm).value_or(true);
-  config.flake = reader.text("FLAKE");
-  config.kill_signal = reader.checked("KILL_SIGNAL", is_signal, kSignalForm);
+      reader.checked(variable("NETWORK_NAMESPACE_PATH"), is_absolute_path);
+  config.host_ports = reader.list(variable("HOST_PORT"), is_port_mapping);
+  config.interfaces = reader.words(variable("INTERFACES"), is_link_with_inner_name);
+  config.macvlans = reader.words(variable("MACVLANS"), is_link_with_inner_name);
+  config.capabilities = reader.list(variable("CAPABILITIES"), is_capability);
+  config.tmpfs = reader.words(variable("TMPFS"), is_absolute_path);
+  config.ephemeral = reader.value(variable("EPHEMERAL"), parse_flag).value_or(false);
+  config.system_path = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
+  config.stage2 = reader.checked(variable("STAGE2"), is_absolute_path);
+  config.copy_resolv_conf = reader.value(variable("COPY_RESOLV_CONF"), parse_flag).value_or(true);
+  config.flake = reader.text(variable("FLAKE"));
+  config.kill_signal = reader.checked(variable("KILL_SIGNAL"), is_signal);
   config.device_timeout =
-      reader.value("DEVICE_TIMEOUT", parse_seconds, kSecondsForm).value_or(config.device_timeout);
-  config.extra_nspawn_flags = reader.value("EXTRA_NSPAWN_FLAGS", split_quoted, kQuotedForm)
+      reader.value(variable("DEVICE_TIMEOUT"), parse_seconds).value_or(config.device_timeout);
+  config.extra_nspawn_flags = reader.value(variable("EXTRA_NSPAWN_FLAGS"), split_quoted)
                                   .value_or(std::vector<std::string>{});
   check_ports(reader, config);
   read_reload_command(reader);  // reload's, but a fault of it is told before the start

@@ -2,7 +2,6 @@
 // container.conf(5) documents every variable; this is the same list as values.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -49,21 +48,22 @@ struct Reload {
 // A NixOS inside, where SYSTEM_PATH does not name another.
 inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
 
-// What container-init reads, and start hands over to it.
-inline constexpr std::array<std::string_view, 10> kContainerVariables = {
-    "HOST_ADDRESS",   "HOST_ADDRESS6",     "LOCAL_ADDRESS", "LOCAL_ADDRESS6", "LOCAL_GATEWAY",
-    "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE",   "EXTRA_VETHS",    "WAIT_CARRIER"};
+// Whether any variable is there besides INSTANCE and root, which the unit sets; an empty one
+// counts. Where there is none, nobody has said that the container is to share the host's network.
+bool names_variables(const Environment& environment);
 
-// Each throws one Error, Exit::config, with a line for every fault there is.
+// Each throws one Error, Exit::config, with a line for every fault there is. On the host a variable
+// that the program acts on must not be misspelt, see find_misspelt(); container-init is given what
+// start passes, and shares its environment with stage 2.
 //
 // The network as container-init sees it: INSTANCE is not known, and the host_link of the main pair
 // empty.
 Network parse_network(const Environment& environment);
-// The network as the host sees it, of the container INSTANCE.
+// The network as post-start sees it, of the container INSTANCE.
 Network parse_host_network(const Environment& environment);
 // INSTANCE and the variables that reload reads.
 Reload parse_reload(const Environment& environment);
-// Every variable.
+// Every variable, for pre-start and start.
 Config parse_config(const Environment& environment);
 
 }  // namespace container_init

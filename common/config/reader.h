@@ -10,6 +10,7 @@
 
 #include "common/base/parsed.h"
 #include "common/config/environment.h"
+#include "common/config/variables.h"
 
 namespace container_init {
 
@@ -24,14 +25,14 @@ class Reader {
   Reader(const Environment& environment, Faults& faults, std::string where = {})
       : environment_(environment), faults_(faults), where_(std::move(where)) {}
 
-  bool has(std::string_view variable) const { return environment_.get(variable).has_value(); }
-  std::string_view text(std::string_view variable) const {
-    return environment_.get(variable).value_or(std::string_view{});
+  bool has(const Variable& variable) const { return environment_.get(variable.name).has_value(); }
+  std::string_view text(const Variable& variable) const {
+    return environment_.get(variable.name).value_or(std::string_view{});
   }
 
   // The value, or nothing where the variable is not set or not valid.
   template <typename Parse>
-  auto value(std::string_view variable, Parse parse, std::string_view form) {
+  auto value(const Variable& variable, Parse parse) {
     using Value = std::variant_alternative_t<0, decltype(parse(text(variable)))>;
     std::optional<Value> result;
     if (!has(variable)) return result;
@@ -39,28 +40,24 @@ class Reader {
     if (const Value* valid = value_of(parsed)) {
       result = *valid;
     } else {
-      fault(variable, text(variable), std::get<Reason>(parsed).text, form);
+      fault(variable, text(variable), std::get<Reason>(parsed).text);
     }
     return result;
   }
 
   // The text itself where it passes, else empty.
-  std::string checked(std::string_view variable, TextCheck is_valid, std::string_view form);
+  std::string checked(const Variable& variable, TextCheck is_valid);
 
   // Items at white space, or at commas, that pass; each one that does not is a fault of its own.
-  std::vector<std::string> words(std::string_view variable, TextCheck is_valid,
-                                 std::string_view form);
-  std::vector<std::string> list(std::string_view variable, TextCheck is_valid,
-                                std::string_view form);
+  std::vector<std::string> words(const Variable& variable, TextCheck is_valid);
+  std::vector<std::string> list(const Variable& variable, TextCheck is_valid);
 
-  void fault(std::string_view variable, std::string_view text, std::string_view reason,
-             std::string_view form);
+  void fault(const Variable& variable, std::string_view text, std::string_view reason);
   void fault(std::string_view sentence);
 
  private:
-  std::vector<std::string> passing(std::string_view variable,
-                                   const std::vector<std::string_view>& items, TextCheck is_valid,
-                                   std::string_view form);
+  std::vector<std::string> passing(const Variable& variable,
+                                   const std::vector<std::string_view>& items, TextCheck is_valid);
 
   const Environment& environment_;
   Faults& faults_;

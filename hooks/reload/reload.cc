@@ -13,6 +13,7 @@
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
+#include "common/config/variables.h"
 #include "hooks/machined.h"
 #include "hooks/reload/container_entry.h"
 #include "hooks/reload/relay.h"
@@ -30,10 +31,10 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Variables, see container.conf(5): INSTANCE, SYSTEM_PATH, RELOAD_COMMAND.\n"
-    "\n"
     "Exit status: that of the command; 64 usage, 71 system, 78 configuration, 126 the\n"
-    "command cannot be executed, 127 it does not exist in the container.\n";
+    "command cannot be executed, 127 it does not exist in the container.\n"
+    "\n"
+    "Variables, see container.conf(5):\n";
 
 // As at a login, on NixOS and elsewhere.
 std::vector<std::string> login_environment() {
@@ -77,5 +78,9 @@ int run(const Options& options, const Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program({.name = "reload", .usage = kUsage, .run = run}, argc, argv);
+  return run_program({.name = "reload",
+                      .usage = kUsage,
+                      .variables = [] { return list_variables(kReload); },
+                      .run = run},
+                     argc, argv);
 }

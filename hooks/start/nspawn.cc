@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "common/config/variables.h"
+
 namespace container_init {
 namespace {
 
@@ -70,7 +72,9 @@ void add_nix(Words& command, const Config& config, const Nix& nix) {
 
 // --setenv=NAME=VALUE of what is set.
 void add_variables(Words& command, const Config& config, const Environment& environment) {
-  for (const auto name : kContainerVariables) {
+  for (const Variable& variable : kVariables) {
+    if (!variable.has(kContainerInit)) continue;
+    const auto name = variable.name;
     if (const auto value = environment.get(name)) {
       command.push_back(fmt::format("--setenv={}={}", name, *value));
     } else if (name == "WAIT_CARRIER" && has_pairs(config.network)) {

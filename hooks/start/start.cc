@@ -14,6 +14,7 @@
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
+#include "common/config/variables.h"
 #include "common/network/plan.h"
 #include "hooks/process.h"
 #include "hooks/start/nix.h"
@@ -37,10 +38,11 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Variables: all of container.conf(5); INSTANCE and root are required.\n"
-    "\n"
     "Exit status: that of systemd-nspawn; 64 usage, 71 system, 78 configuration,\n"
-    "126 systemd-nspawn cannot be executed, 127 it is not installed.\n";
+    "126 systemd-nspawn cannot be executed, 127 it is not installed.\n"
+    "\n"
+    "Checks all variables of container.conf(5), and acts on these; INSTANCE and root\n"
+    "are required:\n";
 
 struct Directory {
   std::string_view path;
@@ -225,5 +227,9 @@ int run(const Options& options, const Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program({.name = "start", .usage = kUsage, .run = run}, argc, argv);
+  return run_program({.name = "start",
+                      .usage = kUsage,
+                      .variables = [] { return list_variables(kStart); },
+                      .run = run},
+                     argc, argv);
 }

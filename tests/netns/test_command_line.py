@@ -1,6 +1,7 @@
 """What all programs have in common: options, faults of the configuration, and lacking privileges."""
 
 import os
+import pathlib
 import re
 import subprocess
 
@@ -12,6 +13,7 @@ HOOKS = ["pre-start", "start", "post-start", "reload"]
 PROGRAMS = ["container-init", *HOOKS]
 # Those that read the network and are done with it on their own.
 NETWORK_PROGRAMS = ["container-init", "pre-start", "post-start"]
+MANUAL = pathlib.Path(__file__).parents[2] / "man"
 EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
 
 
@@ -30,7 +32,30 @@ def test_help(build, program, option):
     done = run(build / program, option)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(f"Usage: {program} ".encode())
-    assert max(len(line) for line in done.stdout.splitlines()) <= 85
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def listed_variables(build, program):
+    """What --help lists."""
+    return re.findall(r"^  (\w+)=", run(build / program, "--help").stdout.decode(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_is_aligned(build, program):
+    """A line for each variable begins in one column, on the next line where there is no room."""
+    lines = run(build / program, "--help").stdout.decode().splitlines()
+    for line, following in zip(lines, [*lines[1:], ""]):
+        if re.match(r"  \w+=", line):
+            described = line if line[30:32] == "  " else following
+            assert re.fullmatch(r".{31} \S.*", described), line
+
+
+def test_manual_has_every_variable(build):
+    """container.conf(5) has those that the programs know, each once, and no other."""
+    known = {name for program in PROGRAMS for name in listed_variables(build, program)}
+    entries = re.findall(r"^\.It Ev (\w+) Ns = ", (MANUAL / "container.conf.5").read_text(), re.MULTILINE)
+    assert sorted(entries) == sorted(known)
+    assert {"INSTANCE", "root", "WAIT_CARRIER", "RELOAD_COMMAND"} < known
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -129,6 +154,28 @@ def test_faults_of_other_programs_variables(build, program):
     assert done.returncode == EX_CONFIG
     assert len(done.stderr.splitlines()) == 6
     assert b"the single quote at character 8 is not closed" in done.stderr
+
+
+@pytest.mark.parametrize("program", ["pre-start", "start", "post-start"])
+def test_misspelt_variable(network, build, program):
+    """Nothing is done for a container that would be in the host's network."""
+    network.add_pair("ve-web", "host0")
+    with network.host.unchanged():
+        done = network.host.run([build / program], {"INSTANCE": "web", "HOST_ADRESS": "10.1.0.1"})
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == f'{program}: "HOST_ADRESS" is not a variable; wanted: HOST_ADDRESS\n'
+
+
+def test_misspelt_variable_of_reload(build):
+    done = run(build / "reload", INSTANCE="web", RELOAD_COMAND="/bin/true", HOST_ADRESS="10.1.0.1")
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == b'reload: "RELOAD_COMAND" is not a variable; wanted: RELOAD_COMMAND\n'
+
+
+def test_container_init_has_the_environment_of_stage_2(build):
+    """What is misspelt there may be a variable of the container's own."""
+    done = run(build / "container-init", "/bin/true", HOST_ADRESS="10.1.0.1", INTERFACE="eth0")
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -32,6 +32,18 @@ def test_nothing_to_delete(network):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_warns_of_a_configuration_without_variables(network):
+    """Its container shares the host's network, which nobody has asked for."""
+    warning = ("pre-start: no variable besides INSTANCE and root is set, so the container shares the "
+               "host's network: HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, "
+               "PRIVATE_NETWORK=0 leaves it there without this warning\n")
+    for variables, stderr in (({}, warning), ({"root": "/srv/web", "MY_ADDRESS": "10.1.0.1"}, warning),
+                              ({"PRIVATE_NETWORK": "0"}, ""), ({"PRIVATE_NETWORK": ""}, ""),
+                              ({"SYSTEM_PATH": "/nix/store/x", "COPY_RESOLV_CONF": "1"}, "")):
+        done = network.pre_start(variables)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", stderr)
+
+
 def test_no_pair_no_deletion(network):
     network.add_pair("ve-web", "host0")
     done = network.pre_start({"PRIVATE_NETWORK": "1"})

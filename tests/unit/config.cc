@@ -1,5 +1,6 @@
 #include "common/config/config.h"
 #include "common/config/text_values.h"
+#include "common/config/variables.h"
 
 #include <algorithm>
 #include <array>
@@ -82,8 +83,8 @@ constexpr auto kPair =
     "NAME[:INNER][,KEY=VALUE]..., each a link name: 1 to 15 printable characters without / : % or "
     "white space"sv;
 constexpr auto kKey =
-    "HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, LOCAL_MAC_ADDRESS or HOST_BRIDGE "
-    "as KEY"sv;
+    "one of HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, LOCAL_MAC_ADDRESS, "
+    "HOST_BRIDGE as KEY"sv;
 constexpr auto kDiffer = "names that differ"sv;
 constexpr auto kOnce = "each KEY once"sv;
 constexpr auto kPort = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80"sv;
@@ -170,7 +171,13 @@ constexpr auto kNetworkFaults = std::to_array<FaultRow>({
     {"EXTRA_VETHS=lan0,LOCAL_GATEWAY=10.0.0.1",
      R"(EXTRA_VETHS: lan0: "LOCAL_GATEWAY=10.0.0.1" is not a KEY=VALUE of an extra pair)", kKey},
     {"EXTRA_VETHS=lan0,host_address=10.0.0.1",
-     R"(EXTRA_VETHS: lan0: "host_address=10.0.0.1" is not a KEY=VALUE of an extra pair)", kKey},
+     R"(EXTRA_VETHS: lan0: "host_address=10.0.0.1" is not a KEY=VALUE of an extra pair)",
+     "HOST_ADDRESS as KEY"},
+    {"EXTRA_VETHS=lan0,LOCAL_ADRESS6=fd00::2",
+     R"(EXTRA_VETHS: lan0: "LOCAL_ADRESS6=fd00::2" is not a KEY=VALUE of an extra pair)",
+     "LOCAL_ADDRESS6 as KEY"},
+    {"EXTRA_VETHS=lan0,BRIDGE=br0",
+     R"(EXTRA_VETHS: lan0: "BRIDGE=br0" is not a KEY=VALUE of an extra pair)", kKey},
     {"EXTRA_VETHS=lan0:a,HOST_ADDRESS",
      R"(EXTRA_VETHS: lan0: "HOST_ADDRESS" is not a KEY=VALUE of an extra pair)", kKey},
     {"EXTRA_VETHS=lan0,", R"(EXTRA_VETHS: lan0: "" is not a KEY=VALUE of an extra pair)", kKey},
@@ -267,7 +274,7 @@ constexpr auto kReloadFaults = std::to_array<FaultRow>({
      kCommand},
     {"RELOAD_COMMAND=bin/true /a", R"(RELOAD_COMMAND="bin/true": not an absolute path)", kCommand},
     {"RELOAD_COMMAND=/bin/true '/a",
-     R"(RELOAD_COMMAND="/bin/true '/a": the single quote at character 11 is not closed)", kQuoted},
+     R"(RELOAD_COMMAND="/bin/true '/a": the single quote at character 11 is not closed)", kCommand},
 });
 
 constexpr auto kExcluded = std::to_array<std::string_view>({
@@ -314,13 +321,14 @@ TEST_CASE("so does a fault of all else, which is no fault of the network") {
   }
 }
 
-TEST_CASE("what container-init reads is what is handed over to it") {
+TEST_CASE("container-init reads what start passes to it") {
   std::set<std::string_view> read;
   for (const FaultRow& row : kNetworkFaults) read.insert(name_of(row.assignment));
-  const std::set<std::string_view> listed(kContainerVariables.begin(), kContainerVariables.end());
+  std::set<std::string_view> listed;
+  for (const Variable& known : kVariables)
+    if (known.has(kContainerInit)) listed.insert(known.name);
   CHECK(read == listed);
-  CHECK(listed.size() == kContainerVariables.size());
-  for (const auto variable : kContainerVariables) {
+  for (const auto variable : listed) {
     CAPTURE(variable);
     CHECK(network_faults({std::string(variable) + "=/"}).size() == 1);
   }
@@ -485,9 +493,9 @@ TEST_CASE("all faults are reported at once, in a fixed order") {
             exclusion("HOST_BRIDGE"),
             exclusion("EXTRA_VETHS"),
             exclusion("PRIVATE_NETWORK"),
+            exclusion("HOST_PORT"),
             exclusion("INTERFACES"),
             exclusion("MACVLANS"),
-            exclusion("HOST_PORT"),
             fault(R"(root="x": not valid)", kPath),
             fault(R"(PRIVATE_NETWORK="x": neither 1 nor 0)", kFlag),
             fault(R"(PRIVATE_USERS="x": not valid)", kUsers),
@@ -774,6 +782,38 @@ TEST_CASE("of a variable that is there twice the first counts") {
   CHECK(config.instance == "web");
   CHECK(text_of(config.network.pair->ipv4.local) == "10.0.0.2/32");
   CHECK(config.stage2.empty());
+}
+
+TEST_CASE("a misspelt variable is a fault of the programs that act on it") {
+  const Lines address{fault(R"("HOST_ADRESS" is not a variable)", "HOST_ADDRESS")};
+  CHECK(web_faults({"HOST_ADRESS=10.0.0.1"}) == address);
+  CHECK(host_network_faults({"INSTANCE=web", "HOST_ADRESS=10.0.0.1"}) == address);
+  CHECK(reload_faults({"HOST_ADRESS=10.0.0.1"}).empty());
+  CHECK(network_faults({"HOST_ADRESS=10.0.0.1"}).empty());
+
+  const Lines command{fault(R"("RELOAD_COMAND" is not a variable)", "RELOAD_COMMAND")};
+  CHECK(web_faults({"RELOAD_COMAND=/bin/true"}) == command);
+  CHECK(reload_faults({"RELOAD_COMAND=/bin/true"}) == command);
+  CHECK(host_network_faults({"INSTANCE=web", "RELOAD_COMAND=/bin/true"}).empty());
+
+  CHECK(web_faults({"HOST_ADRESS=", "HOST_ADRESS", "host_address="}).empty());
+  CHECK(web_faults({"ROOT=/srv/web", "root=/srv/web", "local_address=x", "Mtu=1"}) ==
+        Lines{fault(R"("ROOT" is not a variable)", "root"),
+              fault(R"("local_address" is not a variable)", "LOCAL_ADDRESS")});
+  CHECK(web_faults({"HOST_ADDRESS\xff=x"}) ==
+        Lines{fault(R"("HOST_ADDRESS\xff" is not a variable)", "HOST_ADDRESS")});
+}
+
+TEST_CASE("whether a configuration names a variable that the unit does not set") {
+  for (const Assignments& none :
+       {Assignments{}, {"INSTANCE=web", "root=/srv/web"}, {"PATH=/bin", "LOCAL=1", "STAGE=2"}})
+    CHECK_FALSE(names_variables(Environment(none)));
+  for (const Variable& known : kVariables) {
+    CAPTURE(known.name);
+    const std::string empty = std::string(known.name) + '=';
+    CHECK(names_variables(Environment({"INSTANCE=web", empty})) ==
+          (known.name != "INSTANCE" && known.name != "root"));
+  }
 }
 
 TEST_CASE("a huge value makes a short message") {
