@@ -115,11 +115,10 @@ void update_flake(const Config& config) {
 
 void copy_resolv_conf(const Config& config, const Root& root, const Log& log) {
   const ResolvConf chosen = find_resolv_conf(has_private_network(config));
-  if (chosen.text) {
-    root.replace_file(kResolvConf, *chosen.text);
-  } else {
-    log.warning(fmt::format("no resolv.conf is copied: {}", chosen.reason));
-  }
+  const bool is_mounted = root.has_mount("etc");
+  if (chosen.text && !is_mounted) return root.replace_file(kResolvConf, *chosen.text);
+  log.warning(fmt::format("no resolv.conf is copied: {}",
+                          is_mounted ? "etc of the root is behind a mount" : chosen.reason));
 }
 
 // systemd-nspawn makes these by their path from the host, and would follow a symbolic link there.
@@ -145,7 +144,7 @@ bool check_root(const Config& config) {
 }
 
 void prepare_root(const Config& config, const Log& log) {
-  const Root root(config.root);
+  const Root root = Root::make(config.root);
   for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
   for (const auto path : kFiles) root.make_file(path);
   if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);

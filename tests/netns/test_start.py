@@ -199,6 +199,60 @@ def test_no_link_leads_out_of_the_root(starter, link, way, tmp_path):
     assert not starter.called
 
 
+MOUNTED = """\
+mount --bind "$OUTSIDE" "$root/$AT"
+exec "$0" "$@"
+"""
+
+
+def run_with_mount(starter, at, outside):
+    """start, where the administrator has bound a directory of the host into the root."""
+    return starter.run_command(["sh", "-ec", MOUNTED, starter.build / "start"],
+                               {"OUTSIDE": str(outside), "AT": at})
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A directory of the host with all that start looks for, and modes that it would change."""
+    path = tmp_path / "outside"
+    for name in ("lib/private", "private", "bin"):
+        (path / name).mkdir(parents=True)
+        (path / name).chmod(0o777)
+    path.chmod(0o777)
+    return path
+
+
+@pytest.mark.parametrize("link", ["usr", "usr/bin", "var", "var/lib", "var/lib/private", "root"])
+def test_no_link_leads_across_a_mount(starter, link, outside):
+    """The mount is the administrator's, the link to it the container's."""
+    (starter.root / "srv").mkdir(parents=True)
+    (starter.root / link).parent.mkdir(parents=True, exist_ok=True)
+    (starter.root / link).symlink_to("/srv")
+    before = tree(outside)
+    done = run_with_mount(starter, "srv", outside)
+    assert tree(outside) == before
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("at", ["usr", "usr/bin", "var", "var/lib", "var/lib/private", "root"])
+def test_nothing_is_done_across_a_mount(starter, at, outside):
+    """The container can move a mount point with the directory that it is in."""
+    (starter.root / at).mkdir(parents=True)
+    before = tree(outside)
+    done = run_with_mount(starter, at, outside)
+    assert tree(outside) == before
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_file_is_written_across_a_mount(starter, outside):
+    (starter.root / "etc").mkdir(parents=True)
+    before = tree(outside)
+    done = run_with_mount(starter, "etc", outside)
+    assert tree(outside) == before
+    assert done.returncode == 0
+    assert done.stderr == "start: no resolv.conf is copied: etc of the root is behind a mount\n"
+
+
 @pytest.mark.parametrize("link", ["dev", "proc", "run", "sys"])
 def test_no_link_where_nspawn_mounts(starter, link, tmp_path):
     """systemd-nspawn makes these itself, by their path from the host."""

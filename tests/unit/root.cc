@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <functional>
 
 #include <array>
 #include <atomic>
@@ -147,7 +146,7 @@ class Umask {
 TEST_CASE("a root is made where there is none, and can be made again") {
   const Host host;
   for (int i = 0; i < 2; ++i) {
-    const Root root(host.path("new/deep/root"));
+    const Root root = Root::make(host.path("new/deep/root"));
     root.make_directory("usr/bin", 0755);
     root.make_file("etc/os-release");
     root.replace_file("etc/resolv.conf", "text");
@@ -421,7 +420,7 @@ TEST_CASE("a root that cannot be made is named") {
   const std::string file = directory.write("file", "");
   CHECK(caught_from([&] { Root{file}; }).lines ==
         std::vector<std::string>{"cannot open directory " + file + ": Not a directory"});
-  CHECK(caught_from([&] { Root{file + "/root"}; }).lines ==
+  CHECK(caught_from([&] { Root::make(file + "/root"); }).lines ==
         std::vector<std::string>{"cannot make directory " + file + "/root: Not a directory"});
 }
 
