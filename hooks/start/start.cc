@@ -1,6 +1,7 @@
 // start: prepares the root directory of a container and becomes systemd-nspawn.
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,6 +21,7 @@
 #include "hooks/start/nspawn.h"
 #include "hooks/start/resolv_conf.h"
 #include "hooks/start/root.h"
+#include "hooks/start/root_checks.h"
 #include "hooks/start/waiter.h"
 
 using namespace container_init;
@@ -54,7 +56,8 @@ constexpr std::array<Directory, 5> kDirectories = {{{"usr/bin", 0755},
                                                     {"var/lib", 0755},
                                                     {"var/lib/private", 0700},
                                                     {"root", 0700}}};
-constexpr std::array<std::string_view, 2> kFiles = {"etc/os-release", "etc/machine-id"};
+constexpr std::string_view kMachineId = "etc/machine-id";
+constexpr std::array<std::string_view, 2> kFiles = {"etc/os-release", kMachineId};
 constexpr std::string_view kResolvConf = "etc/resolv.conf";
 
 struct HostDirectory {
@@ -64,6 +67,8 @@ struct HostDirectory {
 
 std::vector<HostDirectory> host_directories(const Config& config, const Nix& nix) {
   std::vector<HostDirectory> directories = {{"/run/containers", 0700}};
+  if (config.root.starts_with("/run/nixos-containers/"))
+    directories.push_back({"/run/nixos-containers", 0700});
   if (!nix.has_store) return directories;
   directories.push_back({nix_profiles(config.instance), 0755});
   directories.push_back({nix_gcroots(config.instance), 0755});
@@ -121,37 +126,33 @@ void copy_resolv_conf(const Config& config, const Root& root, const Log& log) {
                           is_mounted ? "etc of the root is behind a mount" : chosen.reason));
 }
 
-// systemd-nspawn makes these by their path from the host, and would follow a symbolic link there.
-constexpr std::array<std::string_view, 4> kMountPoints = {"dev", "proc", "run", "sys"};
-constexpr std::string_view kJournal = "var/log/journal";
-
-void refuse_symlinks(const Config& config, const Root& root) {
-  for (const auto path : kMountPoints)
-    if (root.has_symlink(path))
-      throw Error(Exit::config,
-                  fmt::format("root={}: {} in it is a symbolic link, which systemd-nspawn would "
-                              "follow out of the root",
-                              quote(config.root), path));
+// systemd-nspawn reads the file by its path from the host: a link would show it the host's own.
+void replace_machine_id_link(const Root& root, const Log& log) {
+  if (root.kind_of(kMachineId, Root::Links::do_not_follow) != S_IFLNK) return;
+  root.replace_file(kMachineId, root.read_regular_file(kMachineId).value_or(std::string{}));
+  log.notice(fmt::format("{} of the root was a symbolic link, and is now a copy of what it led to",
+                         kMachineId));
 }
 
-// Looks at a root that is there already, before anything is changed. Whether the journal of the
-// container can be linked to the host's.
-bool check_root(const Config& config) {
-  if (access(config.root.c_str(), F_OK) != 0) return true;
-  const Root root(config.root);
-  refuse_symlinks(config, root);
-  return !root.has_symlink(kJournal);
+void warn_of_open_root(const Config& config, const Root& root, const Log& log) {
+  const std::string parent = open_parent_of(root);
+  if (parent.empty()) return;
+  log.warning(
+      fmt::format("root={}: every user of the host can execute what is setuid in it; where "
+                  "{} holds only containers: chmod 700 {}; else move the root",
+                  quote(config.root), parent, shell_quote(parent)));
 }
 
 void prepare_root(const Config& config, const Log& log) {
   const Root root = Root::make(config.root);
   for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
+  replace_machine_id_link(root, log);
   for (const auto path : kFiles) root.make_file(path);
   if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
+  warn_of_open_root(config, root, log);
 }
 
-Nix prepare_host(const Config& config) {
-  const Nix nix = look_at_nix(config);
+Nix prepare_host(const Config& config, const Nix& nix) {
   for (const auto& [path, mode] : host_directories(config, nix)) make_host_directory(path, mode);
   if (config.flake.empty() || nix.has_system) return nix;
   update_flake(config);
@@ -201,20 +202,22 @@ int run(const Options& options, const Log& log) {
   const Config config = parse_config(environment);
   require_root(config);
   const Programs programs = find_programs();
-  const bool links_journal = check_root(config);
+  const auto root = open_root(config);
+  if (root) refuse_traps(config, *root);
+  const std::string no_journal = root ? reason_against_journal_link(*root) : std::string{};
   const auto command_with = [&](const Nix& nix) {
-    return make_nspawn_command(config, environment, nix, programs.container_init, links_journal);
+    return make_nspawn_command(config, environment, nix, programs.container_init,
+                               no_journal.empty());
   };
+  const Nix nix = look_at_nix(config);
+  require_system(config, root, stage2_path(config, nix), command_with(nix));
   if (options.dry_run) {
-    const Nix nix = look_at_nix(config);
     print_all(config, nix, command_with(nix));
     return 0;
   }
-  auto command = command_with(prepare_host(config));
+  auto command = command_with(prepare_host(config, nix));
   prepare_root(config, log);
-  if (!links_journal)
-    log.warning(
-        fmt::format("the journal is not linked to the host's: a symbolic link is in {}", kJournal));
+  if (!no_journal.empty()) log.warning("the journal is not linked to the host's: " + no_journal);
   command.front() = programs.nspawn;
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   leave_waiter(config, programs.container_init, log);
