@@ -70,8 +70,10 @@ std::vector<HostDirectory> host_directories(const Config& config, const Nix& nix
   if (config.root.starts_with("/run/nixos-containers/"))
     directories.push_back({"/run/nixos-containers", 0700});
   if (!nix.has_store) return directories;
-  directories.push_back({nix_profiles(config.instance), 0755});
-  directories.push_back({nix_gcroots(config.instance), 0755});
+  directories.insert(directories.end(), {{std::string(kNixProfiles), 0700},
+                                         {nix_profiles(config.instance), 0755},
+                                         {std::string(kNixGcroots), 0700},
+                                         {nix_gcroots(config.instance), 0755}});
   return directories;
 }
 
