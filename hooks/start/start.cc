@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -58,6 +60,7 @@ constexpr std::array<Directory, 5> kDirectories = {{{"usr/bin", 0755},
                                                     {"root", 0700}}};
 constexpr std::string_view kMachineId = "etc/machine-id";
 constexpr std::array<std::string_view, 2> kFiles = {"etc/os-release", kMachineId};
+constexpr std::string_view kHostname = "etc/hostname";
 constexpr std::string_view kResolvConf = "etc/resolv.conf";
 
 struct HostDirectory {
@@ -136,6 +139,29 @@ void replace_machine_id_link(const Root& root, const Log& log) {
                          kMachineId));
 }
 
+bool names_the_container(const std::vector<std::string>& nspawn_flags) {
+  return std::ranges::any_of(
+      nspawn_flags, [](const std::string& flag) { return flag.starts_with("--hostname"); });
+}
+
+// Whether the root has the host's name, as debootstrap(8) copies it there. An init takes its name
+// from that file, whatever systemd-nspawn has set.
+bool has_name_of_host(const Config& config, const Root& root) {
+  if (names_the_container(config.extra_nspawn_flags) ||
+      root.kind_of(kHostname, Root::Links::do_not_follow) != S_IFREG)
+    return false;
+  const auto host = read_file("/etc/hostname");
+  return host && !host->empty() && *host != config.instance + '\n' &&
+         root.read_regular_file(kHostname) == host;
+}
+
+void replace_name_of_host(const Config& config, const Root& root, const Log& log) {
+  if (!has_name_of_host(config, root)) return;
+  root.replace_file(kHostname, config.instance + '\n');
+  log.notice(
+      fmt::format("{} of the root named the host, and now names {}", kHostname, config.instance));
+}
+
 void warn_of_open_root(const Config& config, const Root& root, const Log& log) {
   const std::string parent = open_parent_of(root);
   if (parent.empty()) return;
@@ -151,6 +177,7 @@ void prepare_root(const Config& config, const Log& log) {
   replace_machine_id_link(root, log);
   for (const auto path : kFiles) root.make_file(path);
   if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
+  replace_name_of_host(config, root, log);
   warn_of_open_root(config, root, log);
 }
 
@@ -169,7 +196,7 @@ std::string shown(const std::vector<std::string>& command) {
   return text + '\n';
 }
 
-void print_preparation(const Config& config, const Nix& nix) {
+void print_preparation(const Config& config, const std::optional<Root>& root, const Nix& nix) {
   std::string text;
   for (const auto& [path, mode] : host_directories(config, nix))
     text += fmt::format("install -d -m {:o} {}\n", mode, shell_quote(path));
@@ -188,11 +215,14 @@ void print_preparation(const Config& config, const Nix& nix) {
   const ResolvConf chosen = find_resolv_conf(has_private_network(config));
   if (config.copy_resolv_conf && chosen.text)
     text += fmt::format("cp --remove-destination {} {}\n", chosen.source, in_root(kResolvConf));
+  if (root && has_name_of_host(config, *root))
+    text += fmt::format("echo {} >{}\n", config.instance, in_root(kHostname));
   print(text);
 }
 
-void print_all(const Config& config, const Nix& nix, const std::vector<std::string>& command) {
-  print_preparation(config, nix);
+void print_all(const Config& config, const std::optional<Root>& root, const Nix& nix,
+               const std::vector<std::string>& command) {
+  print_preparation(config, root, nix);
   print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + shown(command));
   const Plan plan = make_host_plan(config.network);
   if (!plan.empty()) print("# when systemd-nspawn has made the links:\n");
@@ -214,7 +244,7 @@ int run(const Options& options, const Log& log) {
   const Nix nix = look_at_nix(config);
   require_system(config, root, stage2_path(config, nix), command_with(nix));
   if (options.dry_run) {
-    print_all(config, nix, command_with(nix));
+    print_all(config, root, nix, command_with(nix));
     return 0;
   }
   auto command = command_with(prepare_host(config, nix));

@@ -508,6 +508,37 @@ def test_os_release_of_an_image_is_kept(starter):
     assert (etc / "machine-id").read_text() == "uninitialized\n"
 
 
+@pytest.mark.parametrize("own,host,flags,named", [
+    ("db1\n", "db1\n", "", "web\n"), ("db1", "db1", "", "web\n"), ("db1\n", "db1\n", "-q", "web\n"),
+    ("mail\n", "db1\n", "", "mail\n"), (None, "db1\n", "", None), ("", "", "", ""),
+    ("web\n", "web\n", "", "web\n"), ("db1\n", None, "", "db1\n"),
+    ("db1\n", "db1\n", "--hostname=a", "db1\n"), ("db1\n", "db1\n", "--hostname a", "db1\n")])
+def test_root_with_the_name_of_the_host(starter, own, host, flags, named):
+    """As debootstrap leaves it. An init calls the container by that name."""
+    path = starter.root / "etc/hostname"
+    path.parent.mkdir()
+    for hostname, text in ((path, own), (starter.etc / "hostname", host)):
+        if text is not None:
+            hostname.write_text(text)
+    printed = starter.run({"EXTRA_NSPAWN_FLAGS": flags}, "--dry-run").stdout
+    done = starter.run({"EXTRA_NSPAWN_FLAGS": flags})
+    assert done.returncode == 0
+    assert (path.read_text() if path.exists() else None) == named
+    assert done.stderr == ("start: etc/hostname of the root named the host, and now names web\n"
+                           if own != named else "")
+    assert (f"echo web >{path}\n" in printed) == (own != named)
+    assert starter.run({"EXTRA_NSPAWN_FLAGS": flags}).stderr == ""
+
+
+def test_hostname_behind_a_link(starter):
+    (starter.root / "etc").mkdir()
+    (starter.etc / "hostname").write_text("db1\n")
+    (starter.root / "name").write_text("db1\n")
+    (starter.root / "etc/hostname").symlink_to("../name")
+    assert starter.run().stderr == ""
+    assert (starter.root / "name").read_text() == "db1\n"
+
+
 PUBLIC, STUB_RESOLVER = "nameserver 192.0.2.1\n", "nameserver 127.0.0.53\nsearch a\n"
 OF_RESOLVED = "nameserver 192.0.2.2\n"
 NO_SERVER = "/etc/resolv.conf names no server that the container could reach"
