@@ -8,6 +8,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/container-init
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 MODULESDIR ?= $(PREFIX)/lib/modules-load.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 CXXFLAGS   ?= -Os
@@ -82,7 +83,7 @@ help:
 	@echo 'As root on Debian or Ubuntu, the targets that need packages install those that are missing;'
 	@echo 'INSTALL_DEPS=no keeps them from it.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
-	@echo '           INSTALL_DEPS=no PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR'
+	@echo '           INSTALL_DEPS=no PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR'
 
 # Packages. A target that is listed here first installs what it needs, then makes run-TARGET. Make
 # runs a line with $(MAKE) even under -n: the line that installs is another one.
@@ -175,18 +176,20 @@ $(BUILD)/container@.service: hooks/systemd/container@.service.in always
 
 install: all $(BUILD)/container@.service
 	$(INSTALL) -d '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8' \
-	  '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(MODULESDIR)'
+	  '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(MODULESDIR)' '$(DESTDIR)$(TMPFILESDIR)'
 	$(INSTALL) -m 755 $(BINARIES) '$(DESTDIR)$(LIBEXECDIR)'
 	$(INSTALL) -m 644 $(MAN5:%=man/%) '$(DESTDIR)$(MANDIR)/man5'
 	$(INSTALL) -m 644 $(MAN8:%=man/%) '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -m 644 $(BUILD)/container@.service '$(DESTDIR)$(UNITDIR)'
 	$(INSTALL) -m 644 hooks/systemd/modules-load.conf '$(DESTDIR)$(MODULESDIR)/container-init.conf'
+	$(INSTALL) -m 644 hooks/systemd/tmpfiles.conf '$(DESTDIR)$(TMPFILESDIR)/container-init.conf'
 
 uninstall:
 	rm -f $(foreach program,$(PROGRAMS),'$(DESTDIR)$(LIBEXECDIR)/$(program)')
 	rm -f $(foreach page,$(MAN5),'$(DESTDIR)$(MANDIR)/man5/$(page)')
 	rm -f $(foreach page,$(MAN8),'$(DESTDIR)$(MANDIR)/man8/$(page)')
-	rm -f '$(DESTDIR)$(UNITDIR)/container@.service' '$(DESTDIR)$(MODULESDIR)/container-init.conf'
+	rm -f '$(DESTDIR)$(UNITDIR)/container@.service' '$(DESTDIR)$(MODULESDIR)/container-init.conf' \
+	  '$(DESTDIR)$(TMPFILESDIR)/container-init.conf'
 	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
 
 dist:

@@ -9,7 +9,6 @@
 #include <fmt/core.h>
 
 namespace container_init {
-namespace {
 
 bool is_journal(int fd) {
   const char* stream = std::getenv("JOURNAL_STREAM");
@@ -17,8 +16,6 @@ bool is_journal(int fd) {
   return stream != nullptr && fstat(fd, &status) == 0 &&
          fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
 }
-
-}  // namespace
 
 Log::Log(std::string_view program) : program_(program), to_journal_(is_journal(STDERR_FILENO)) {}
 

@@ -6,6 +6,9 @@
 
 namespace container_init {
 
+// Whether JOURNAL_STREAM says that the descriptor leads to the journal, systemd.exec(5).
+bool is_journal(int fd);
+
 class Log {
  public:
   // `program` begins every line. Where JOURNAL_STREAM names standard error, systemd.exec(5), the

@@ -1,6 +1,7 @@
 #include "hooks/start/nix.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,11 +9,12 @@
 
 #include "common/base/descriptor.h"
 #include "common/base/file.h"
+#include "hooks/start/openat2.h"
 
 namespace container_init {
 namespace {
 
-bool exists(const char* path) { return access(path, F_OK) == 0; }
+bool is_there(const char* path) { return access(path, F_OK) == 0; }
 
 // The link itself counts: where it leads is the container's to say.
 bool has_entry(const std::string& path) {
@@ -20,11 +22,18 @@ bool has_entry(const std::string& path) {
   return lstat(path.c_str(), &status) == 0;
 }
 
-// The container may have made the path lead anywhere: nothing is read that is not in the store.
+bool is_regular_file_of_store(const Descriptor& found, const std::string& opened) {
+  struct stat status {};
+  return found.is_open() && fstat(found.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+         read_link(opened).value_or(std::string{}).starts_with("/nix/store/");
+}
+
+// The beginning of the file. The container may have made the path lead anywhere: nothing is opened
+// for reading that is not a file in the store, and no link of proc(5) is followed.
 std::string read_from_store(const std::string& path) {
-  const Descriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
+  const Descriptor found = open_resolved(AT_FDCWD, path, O_PATH, RESOLVE_NO_MAGICLINKS);
   const std::string opened = fmt::format("/proc/self/fd/{}", found.get());
-  if (!read_link(opened).value_or(std::string{}).starts_with("/nix/store/")) return {};
+  if (!is_regular_file_of_store(found, opened)) return {};
   return read_file(opened).value_or(std::string{});
 }
 
@@ -37,19 +46,19 @@ bool is_i686(const Config& config) {
 }  // namespace
 
 std::string nix_profiles(const std::string& instance) {
-  return "/nix/var/nix/profiles/per-container/" + instance;
+  return fmt::format("{}/{}", kNixProfiles, instance);
 }
 
 std::string nix_gcroots(const std::string& instance) {
-  return "/nix/var/nix/gcroots/per-container/" + instance;
+  return fmt::format("{}/{}", kNixGcroots, instance);
 }
 
 Nix look_at_nix(const Config& config) {
   Nix nix;
-  nix.has_store = exists("/nix/store");
+  nix.has_store = is_there("/nix/store");
   if (!nix.has_store) return nix;
-  nix.has_database = exists("/nix/var/nix/db");
-  nix.has_daemon_socket = exists("/nix/var/nix/daemon-socket");
+  nix.has_database = is_there("/nix/var/nix/db");
+  nix.has_daemon_socket = is_there("/nix/var/nix/daemon-socket");
   nix.has_system = has_entry(nix_profiles(config.instance) + "/system");
   nix.is_i686 = is_i686(config);
   return nix;

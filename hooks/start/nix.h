@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/config/config.h"
 
@@ -14,6 +15,11 @@ struct Nix {
   bool has_system = false;  // in the profiles of this container
   bool is_i686 = false;     // the system that is to run
 };
+
+// Of all containers. Only root may search them: each container owns its directory below, and what
+// is setuid there is so on the host too.
+inline constexpr std::string_view kNixProfiles = "/nix/var/nix/profiles/per-container";
+inline constexpr std::string_view kNixGcroots = "/nix/var/nix/gcroots/per-container";
 
 // The directories of this container that its /nix/var/nix/profiles and gcroots are.
 std::string nix_profiles(const std::string& instance);

@@ -1,5 +1,7 @@
 #include "hooks/start/nspawn.h"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -101,6 +103,40 @@ std::string escaped(std::string_view path) {
   return text;
 }
 
+// The parts between colons that are not escaped.
+Words parts_of_bind(std::string_view text) {
+  Words parts(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ':') {
+      parts.emplace_back();
+    } else {
+      if (text[i] == '\\' && i + 1 < text.size()) ++i;
+      parts.back() += text[i];
+    }
+  }
+  return parts;
+}
+
+// SOURCE[:PATH[:OPTIONS]]; of a source '+' means the root, and '-' that it may be missing.
+std::string path_of_bind(std::string_view text) {
+  const Words parts = parts_of_bind(text);
+  if (parts.size() > 1 && !parts[1].empty()) return parts[1];
+  return parts[0].substr(std::min(parts[0].find_first_not_of("+-"), parts[0].size()));
+}
+
+// LOWER:...:PATH
+std::string path_of_overlay(std::string_view text) { return parts_of_bind(text).back(); }
+
+struct BindFlag {
+  std::string_view name;
+  std::string (*path_of)(std::string_view text);
+};
+
+constexpr std::array<BindFlag, 4> kBindFlags = {{{"--bind", path_of_bind},
+                                                 {"--bind-ro", path_of_bind},
+                                                 {"--overlay", path_of_overlay},
+                                                 {"--overlay-ro", path_of_overlay}}};
+
 // The program's path inside: a store is there already.
 std::string bind_container_init(Words& command, const Nix& nix, const std::string& program) {
   if (nix.has_store && program.starts_with("/nix/store/")) return program;
@@ -140,6 +176,24 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
   command.insert(command.end(), config.extra_nspawn_flags.begin(), config.extra_nspawn_flags.end());
   command.insert(command.end(), {inside, stage2_path(config, nix)});
   return command;
+}
+
+// A flag and its value are one word, or two.
+std::vector<std::string> bound_paths(const std::vector<std::string>& nspawn_command) {
+  Words paths;
+  for (std::size_t i = 0; i < nspawn_command.size(); ++i) {
+    const std::string_view word = nspawn_command[i];
+    const std::string_view name = word.substr(0, word.find('='));
+    const auto* const flag = std::ranges::find(kBindFlags, name, &BindFlag::name);
+    if (flag == kBindFlags.end()) continue;
+    if (name != word) {
+      paths.push_back(flag->path_of(word.substr(name.size() + 1)));
+    } else if (i + 1 < nspawn_command.size()) {
+      paths.push_back(flag->path_of(nspawn_command[++i]));
+    }
+  }
+  std::erase(paths, kInside);
+  return paths;
 }
 
 }  // namespace container_init

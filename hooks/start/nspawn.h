@@ -20,4 +20,8 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
                                              const Nix& nix, const std::string& container_init,
                                              bool links_journal);
 
+// The paths inside at which the command binds or overlays something, without the program of
+// container-init.
+std::vector<std::string> bound_paths(const std::vector<std::string>& nspawn_command);
+
 }  // namespace container_init

@@ -3,16 +3,18 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/words.h"
 #include "hooks/process_status.h"
+#include "hooks/start/openat2.h"
 
 namespace container_init {
 namespace {
@@ -21,26 +23,10 @@ constexpr mode_t kPermissions = 07777;
 constexpr mode_t kDirectoryMode = 0755;
 constexpr mode_t kFileMode = 0644;
 
-// Fails with EAGAIN where somebody moves directories at the same time.
-Descriptor open_in_root(const Descriptor& root, const std::string& path, unsigned flags,
-                        unsigned resolve) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  constexpr int kTries = 16;
-  long fd = -1;
-  for (int i = 0; i < kTries && fd < 0 && (i == 0 || errno == EAGAIN); ++i)
-    fd = syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how));
-  return Descriptor(static_cast<int>(fd));
-}
-
-Descriptor open_directory_in_root(const Descriptor& root, const std::string& path) {
-  return open_in_root(root, path, O_RDONLY | O_DIRECTORY, 0);
-}
-
 std::string_view hint_for(int error) {
   if (error == ENOSYS) return "openat2(2) is needed, Linux 5.6 or later";
   if (error == EEXIST || error == ELOOP) return "a symbolic link leads nowhere";
+  if (error == EXDEV) return "it is behind a mount";
   return {};
 }
 
@@ -83,12 +69,7 @@ void make_host_directories(const std::string& path, mode_t mode) {
 
 }  // namespace
 
-Root::Root(std::string path) : path_(std::move(path)) {
-  const std::string bare = path_.substr(0, path_.find_last_not_of('/') + 1);
-  // Programs of a container may be setuid: nobody else of the host is to get at them.
-  make_host_directories(bare.substr(0, bare.rfind('/') + 1), 0700);
-  make_host_directories(bare, kDirectoryMode);
-  root_ = open_host_directory(path_, 0);
+Root::Root(std::string path) : path_(std::move(path)), root_(open_host_directory(path_, 0)) {
   const struct stat own = file_status(root_, path_);
   if (identify("/") == FileId{own.st_dev, own.st_ino})
     throw Error(Exit::config, "root=" + quote(path_) + ": this is the host's own root");
@@ -96,19 +77,25 @@ Root::Root(std::string path) : path_(std::move(path)) {
   group_ = own.st_gid;
 }
 
+Root Root::make(const std::string& path) {
+  const std::string bare = path.substr(0, path.find_last_not_of('/') + 1);
+  // Programs of a container may be setuid: nobody else of the host is to get at them.
+  make_host_directories(bare.substr(0, bare.rfind('/') + 1), 0700);
+  make_host_directories(bare, kDirectoryMode);
+  return Root(path);
+}
+
 void Root::make_directory(std::string_view path, mode_t mode) const {
-  set_mode(directory(path), mode, shown(path));
+  if (has_mount(path)) return;
+  set_mode(directory(path), mode, path_on_host(path));
 }
 
 void Root::make_file(std::string_view path) const {
   const auto [parent, name] = split_last(path);
+  if (has_mount(parent)) return;
   const Descriptor file = open_new_file(directory(parent), std::string(name));
-  if (!file.is_open() && errno != EEXIST) throw system_error(errno, "make file " + shown(path));
-}
-
-bool Root::has_symlink(std::string_view path) const {
-  const Descriptor found = open_in_root(root_, std::string(path), O_PATH, RESOLVE_NO_SYMLINKS);
-  return !found.is_open() && errno == ELOOP;
+  if (!file.is_open() && errno != EEXIST)
+    throw system_error(errno, "make file " + path_on_host(path));
 }
 
 void Root::replace_file(std::string_view path, std::string_view text) const {
@@ -123,25 +110,67 @@ void Root::replace_file(std::string_view path, std::string_view text) const {
   if (replaced) return;
   const int error = errno;
   unlinkat(parent.get(), temporary.c_str(), 0);
-  throw system_error(error, "write " + shown(path));
+  throw system_error(error, "write " + path_on_host(path));
+}
+
+bool Root::has_symlink(std::string_view path) const {
+  return !open(path, O_PATH, RESOLVE_NO_SYMLINKS).is_open() && errno == ELOOP;
+}
+
+bool Root::has_mount(std::string_view path) const {
+  return !open(path, O_PATH, RESOLVE_NO_XDEV).is_open() && errno == EXDEV;
+}
+
+bool Root::is_missing(std::string_view path) const {
+  return !open(path, O_PATH, 0).is_open() && (errno == ENOENT || errno == ENOTDIR);
+}
+
+std::optional<mode_t> Root::kind_of(std::string_view path, Links links) const {
+  const unsigned flags = links == Links::follow ? O_PATH : O_PATH | O_NOFOLLOW;
+  const Descriptor found = open(path, flags, RESOLVE_NO_XDEV);
+  if (!found.is_open()) return std::nullopt;
+  return file_status(found, path_on_host(path)).st_mode & S_IFMT;
+}
+
+// O_PATH opens nothing yet: a FIFO would be waited for, and a device may act.
+std::optional<std::string> Root::read_regular_file(std::string_view path) const {
+  const Descriptor found = open(path, O_PATH, RESOLVE_NO_XDEV);
+  if (!found.is_open() || !S_ISREG(file_status(found, path_on_host(path)).st_mode))
+    return std::nullopt;
+  return read_file(fmt::format("/proc/self/fd/{}", found.get()));
+}
+
+std::string Root::real_path() const {
+  return read_link(fmt::format("/proc/self/fd/{}", root_.get())).value_or(path_);
+}
+
+// "" is the root itself.
+Descriptor Root::open(std::string_view path, unsigned flags, unsigned resolve) const {
+  return open_resolved(root_.get(), path.empty() ? "." : std::string(path), flags,
+                       resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+// A link is followed only where it leads to what is the container's anyway.
+Descriptor Root::open_directory(std::string_view path) const {
+  return open(path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_XDEV);
 }
 
 Descriptor Root::directory(std::string_view path) const {
-  Descriptor found = open_directory_in_root(root_, path.empty() ? "." : std::string(path));
+  Descriptor found = open_directory(path);
   if (!found.is_open() && errno == ENOENT && !path.empty()) {
     const auto [parent, name] = split_last(path);
     found = make_below(directory(parent), std::string(name));
   }
   if (!found.is_open())
-    throw system_error(errno, "open directory " + shown(path), std::string(hint_for(errno)));
+    throw system_error(errno, "open directory " + path_on_host(path), std::string(hint_for(errno)));
   return found;
 }
 
 // Not open, with errno, where it cannot be made.
 Descriptor Root::make_below(const Descriptor& parent, const std::string& name) const {
   if (mkdirat(parent.get(), name.c_str(), kDirectoryMode) != 0) return Descriptor();
-  Descriptor made(
-      openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Descriptor made = open_resolved(parent.get(), name, O_RDONLY | O_DIRECTORY,
+                                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
   const bool ready = made.is_open() && fchown(made.get(), owner_, group_) == 0 &&
                      fchmod(made.get(), kDirectoryMode) == 0;
   return ready ? std::move(made) : Descriptor();
@@ -156,7 +185,9 @@ Descriptor Root::open_new_file(const Descriptor& parent, const std::string& name
   return ready ? std::move(file) : Descriptor();
 }
 
-std::string Root::shown(std::string_view path) const { return path_ + '/' + std::string(path); }
+std::string Root::path_on_host(std::string_view path) const {
+  return path_ + '/' + std::string(path);
+}
 
 void make_host_directory(const std::string& path, mode_t mode) {
   make_host_directories(path, kDirectoryMode);

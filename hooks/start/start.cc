@@ -1,10 +1,13 @@
 // start: prepares the root directory of a container and becomes systemd-nspawn.
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -21,6 +24,7 @@
 #include "hooks/start/nspawn.h"
 #include "hooks/start/resolv_conf.h"
 #include "hooks/start/root.h"
+#include "hooks/start/root_checks.h"
 #include "hooks/start/waiter.h"
 
 using namespace container_init;
@@ -56,7 +60,9 @@ constexpr std::array<Directory, 5> kDirectories = {{{"usr/bin", 0755},
                                                     {"var/lib", 0755},
                                                     {"var/lib/private", 0700},
                                                     {"root", 0700}}};
-constexpr std::array<std::string_view, 2> kFiles = {"etc/os-release", "etc/machine-id"};
+constexpr std::string_view kMachineId = "etc/machine-id";
+constexpr std::array<std::string_view, 2> kFiles = {"etc/os-release", kMachineId};
+constexpr std::string_view kHostname = "etc/hostname";
 constexpr std::string_view kResolvConf = "etc/resolv.conf";
 
 struct HostDirectory {
@@ -66,9 +72,13 @@ struct HostDirectory {
 
 std::vector<HostDirectory> host_directories(const Config& config, const Nix& nix) {
   std::vector<HostDirectory> directories = {{"/run/containers", 0700}};
+  if (config.root.starts_with("/run/nixos-containers/"))
+    directories.push_back({"/run/nixos-containers", 0700});
   if (!nix.has_store) return directories;
-  directories.push_back({nix_profiles(config.instance), 0755});
-  directories.push_back({nix_gcroots(config.instance), 0755});
+  directories.insert(directories.end(), {{std::string(kNixProfiles), 0700},
+                                         {nix_profiles(config.instance), 0755},
+                                         {std::string(kNixGcroots), 0700},
+                                         {nix_gcroots(config.instance), 0755}});
   return directories;
 }
 
@@ -117,44 +127,63 @@ void update_flake(const Config& config) {
 
 void copy_resolv_conf(const Config& config, const Root& root, const Log& log) {
   const ResolvConf chosen = find_resolv_conf(has_private_network(config));
-  if (chosen.text) {
-    root.replace_file(kResolvConf, *chosen.text);
-  } else {
-    log.warning(fmt::format("no resolv.conf is copied: {}", chosen.reason));
-  }
+  const bool is_mounted = root.has_mount("etc");
+  if (chosen.text && !is_mounted) return root.replace_file(kResolvConf, *chosen.text);
+  log.warning(fmt::format("no resolv.conf is copied: {}",
+                          is_mounted ? "etc of the root is behind a mount" : chosen.reason));
 }
 
-// systemd-nspawn makes these by their path from the host, and would follow a symbolic link there.
-constexpr std::array<std::string_view, 4> kMountPoints = {"dev", "proc", "run", "sys"};
-constexpr std::string_view kJournal = "var/log/journal";
-
-void refuse_symlinks(const Config& config, const Root& root) {
-  for (const auto path : kMountPoints)
-    if (root.has_symlink(path))
-      throw Error(Exit::config,
-                  fmt::format("root={}: {} in it is a symbolic link, which systemd-nspawn would "
-                              "follow out of the root",
-                              quote(config.root), path));
+// systemd-nspawn reads the file by its path from the host: a link would show it the host's own.
+void replace_machine_id_link(const Root& root, const Log& log) {
+  if (root.kind_of(kMachineId, Root::Links::do_not_follow) != S_IFLNK) return;
+  root.replace_file(kMachineId, root.read_regular_file(kMachineId).value_or(std::string{}));
+  log.notice(fmt::format("{} of the root was a symbolic link, and is now a copy of what it led to",
+                         kMachineId));
 }
 
-// Looks at a root that is there already, before anything is changed. Whether the journal of the
-// container can be linked to the host's.
-bool check_root(const Config& config) {
-  if (access(config.root.c_str(), F_OK) != 0) return true;
-  const Root root(config.root);
-  refuse_symlinks(config, root);
-  return !root.has_symlink(kJournal);
+bool names_the_container(const std::vector<std::string>& nspawn_flags) {
+  return std::ranges::any_of(
+      nspawn_flags, [](const std::string& flag) { return flag.starts_with("--hostname"); });
+}
+
+// Whether the root has the host's name, as debootstrap(8) copies it there. An init takes its name
+// from that file, whatever systemd-nspawn has set.
+bool has_name_of_host(const Config& config, const Root& root) {
+  if (names_the_container(config.extra_nspawn_flags) ||
+      root.kind_of(kHostname, Root::Links::do_not_follow) != S_IFREG)
+    return false;
+  const auto host = read_file("/etc/hostname");
+  return host && !host->empty() && *host != config.instance + '\n' &&
+         root.read_regular_file(kHostname) == host;
+}
+
+void replace_name_of_host(const Config& config, const Root& root, const Log& log) {
+  if (!has_name_of_host(config, root)) return;
+  root.replace_file(kHostname, config.instance + '\n');
+  log.notice(
+      fmt::format("{} of the root named the host, and now names {}", kHostname, config.instance));
+}
+
+void warn_of_open_root(const Config& config, const Root& root, const Log& log) {
+  const std::string parent = open_parent_of(root);
+  if (parent.empty()) return;
+  log.warning(
+      fmt::format("root={}: every user of the host can execute what is setuid in it; where "
+                  "{} holds only containers: chmod 700 {}; else move the root",
+                  quote(config.root), parent, shell_quote(parent)));
 }
 
 void prepare_root(const Config& config, const Log& log) {
-  const Root root(config.root);
+  const Root root = Root::make(config.root);
   for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
+  replace_machine_id_link(root, log);
   for (const auto path : kFiles) root.make_file(path);
   if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
+  replace_name_of_host(config, root, log);
+  warn_of_open_root(config, root, log);
 }
 
-Nix prepare_host(const Config& config) {
-  const Nix nix = look_at_nix(config);
+Nix prepare_host(const Config& config, const Nix& nix) {
   for (const auto& [path, mode] : host_directories(config, nix)) make_host_directory(path, mode);
   if (config.flake.empty() || nix.has_system) return nix;
   update_flake(config);
@@ -169,7 +198,7 @@ std::string shown(const std::vector<std::string>& command) {
   return text + '\n';
 }
 
-void print_preparation(const Config& config, const Nix& nix) {
+void print_preparation(const Config& config, const std::optional<Root>& root, const Nix& nix) {
   std::string text;
   for (const auto& [path, mode] : host_directories(config, nix))
     text += fmt::format("install -d -m {:o} {}\n", mode, shell_quote(path));
@@ -188,11 +217,14 @@ void print_preparation(const Config& config, const Nix& nix) {
   const ResolvConf chosen = find_resolv_conf(has_private_network(config));
   if (config.copy_resolv_conf && chosen.text)
     text += fmt::format("cp --remove-destination {} {}\n", chosen.source, in_root(kResolvConf));
+  if (root && has_name_of_host(config, *root))
+    text += fmt::format("echo {} >{}\n", config.instance, in_root(kHostname));
   print(text);
 }
 
-void print_all(const Config& config, const Nix& nix, const std::vector<std::string>& command) {
-  print_preparation(config, nix);
+void print_all(const Config& config, const std::optional<Root>& root, const Nix& nix,
+               const std::vector<std::string>& command) {
+  print_preparation(config, root, nix);
   print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + shown(command));
   const Plan plan = make_host_plan(config.network);
   if (!plan.empty()) print("# when systemd-nspawn has made the links:\n");
@@ -204,20 +236,22 @@ int run(const Options& options, const Log& log) {
   const Config config = parse_config(environment);
   require_root(config);
   const Programs programs = find_programs();
-  const bool links_journal = check_root(config);
+  const auto root = open_root(config);
+  if (root) refuse_traps(config, *root);
+  const std::string no_journal = root ? reason_against_journal_link(*root) : std::string{};
   const auto command_with = [&](const Nix& nix) {
-    return make_nspawn_command(config, environment, nix, programs.container_init, links_journal);
+    return make_nspawn_command(config, environment, nix, programs.container_init,
+                               no_journal.empty());
   };
+  const Nix nix = look_at_nix(config);
+  require_system(config, root, stage2_path(config, nix), command_with(nix));
   if (options.dry_run) {
-    const Nix nix = look_at_nix(config);
-    print_all(config, nix, command_with(nix));
+    print_all(config, root, nix, command_with(nix));
     return 0;
   }
-  auto command = command_with(prepare_host(config));
+  auto command = command_with(prepare_host(config, nix));
   prepare_root(config, log);
-  if (!links_journal)
-    log.warning(
-        fmt::format("the journal is not linked to the host's: a symbolic link is in {}", kJournal));
+  if (!no_journal.empty()) log.warning("the journal is not linked to the host's: " + no_journal);
   command.front() = programs.nspawn;
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   leave_waiter(config, programs.container_init, log);

@@ -135,13 +135,14 @@ class PreStart(PostStart):
 
 
 class Start(Scenario):
-    """An empty root, and a systemd-nspawn that ends at once; what it leaves behind ends with it."""
+    """A root with an init alone, and a systemd-nspawn that ends at once; what it leaves behind ends with it."""
 
     name = "start"
 
     def prepare(self):
         self.root = self.directory / "root"
-        self.root.mkdir()
+        (self.root / "sbin").mkdir(parents=True)
+        (self.root / "sbin/init").touch()
         (self.directory / "systemd-nspawn").symlink_to(self.build / "tests/nspawn")
         self.variables = {**DUAL_STACK, "INSTANCE": "web", "root": str(self.root), "NSPAWN_ENDS": "1"}
 

@@ -63,6 +63,8 @@ class Starter:
             directory.mkdir()
         self.resolv_conf = self.etc / "resolv.conf"
         self.resolv_conf.write_text("nameserver 192.0.2.1\n")
+        (self.root / "sbin").mkdir(parents=True)
+        (self.root / "sbin/init").touch()
         self._stub = self.bin / "systemd-nspawn"
         self.be_stub(STUB)
         self.act("")

@@ -71,7 +71,7 @@ def test_exit_status_is_that_of_nspawn(starter, status):
 
 def assert_nothing_done(starter):
     assert not starter.called
-    assert not starter.root.exists()
+    assert tree(starter.root).keys() == {".", "sbin", "sbin/init"}
     assert not any(starter.run_directory.iterdir())
 
 
@@ -141,7 +141,6 @@ def test_all_faults_before_anything_is_done(starter):
 
 @pytest.mark.parametrize("ready", [False, True], ids=["empty", "prepared"])
 def test_read_only_root(starter, ready):
-    starter.root.mkdir()
     if ready:
         assert starter.run().returncode == 0
         starter.forget()
@@ -159,14 +158,14 @@ def test_read_only_root(starter, ready):
 
 
 def test_root(starter):
-    """Made where there is none; the second time nothing changes."""
+    """The second time nothing changes."""
     assert starter.run().returncode == 0
     first = tree(starter.root)
     modes = {path: int(mode, 8) & 0o7777 for path, (mode, _, _) in first.items()}
     assert modes == {
         ".": 0o755, "usr": 0o755, "usr/bin": 0o755, "etc": 0o755, "var": 0o755, "var/lib": 0o755,
         "var/lib/private": 0o700, "root": 0o700, "etc/os-release": 0o644, "etc/machine-id": 0o644,
-        "etc/resolv.conf": 0o644}
+        "etc/resolv.conf": 0o644, "sbin": 0o755, "sbin/init": 0o644}
     assert first["etc/os-release"][2] == first["etc/machine-id"][2] == ""
     assert first["etc/resolv.conf"][2] == "nameserver 192.0.2.1\n"
     assert tree(starter.run_directory).keys() == {".", "containers"}
@@ -175,14 +174,143 @@ def test_root(starter):
     assert tree(starter.root) == first
 
 
-@pytest.mark.parametrize("link", ["usr", "etc", "var", "var/lib", "root", "etc/resolv.conf"])
+# No system, no root
+
+
+DRY = pytest.mark.parametrize("arguments", [[], ["--dry-run"]], ids=["run", "dry"])
+
+
+@DRY
+@pytest.mark.parametrize("variables,init", [
+    ({}, "/sbin/init"), ({"STAGE2": "/opt/a b"}, "/opt/a b"), ({"SYSTEM_PATH": "/s"}, "/s/init"),
+    ({"EPHEMERAL": "1"}, "/sbin/init"), ({"EXTRA_NSPAWN_FLAGS": "--bind=/srv/data"}, "/sbin/init"),
+    ({"EXTRA_NSPAWN_FLAGS": "--bind=/sbin/ini --overlay=/a:/b"}, "/sbin/init"),
+    ({"TMPFS": "/sbin"}, "/sbin/init")])
+def test_root_that_is_not_there(starter, tmp_path, variables, init, arguments):
+    """A mistyped path does not become a tree of directories."""
+    typo = tmp_path / "srv/typo"
+    before = tree(tmp_path)
+    done = starter.run({**variables, "root": str(typo)}, *arguments)
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    assert done.stderr == (f'start: root="{typo}": there is no such directory, and no bind brings '
+                           f"{init}; wanted: a directory with a system in it\n")
+    assert not starter.called
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("flags", [
+    "--bind=/a:/sbin", "--bind-ro=/a:/sbin/init:norbind", "--bind-ro /a:/sbin", "--bind=/sbin",
+    "--bind=+/sbin", "--bind-ro='/a\\:b:/sbin'", "--overlay=/a:/b:/sbin", "--overlay-ro /a:/b:/sbin",
+    "-q --bind=/a:/sbin/"])
+def test_root_for_a_system_that_is_bound(starter, tmp_path, flags):
+    root = tmp_path / "srv/root"
+    done = starter.run({"root": str(root), "EXTRA_NSPAWN_FLAGS": flags})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert starter.called
+    assert root.stat().st_mode & 0o7777 == 0o755
+    assert root.parent.stat().st_mode & 0o7777 == 0o700
+
+
+@DRY
+def test_root_without_a_system(starter, arguments):
+    (starter.root / "sbin/init").unlink()
+    done = starter.run({}, *arguments)
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    assert done.stderr == (f'start: root="{starter.root}": there is no /sbin/init in it; wanted: a '
+                           "directory with a system in it, or the path of its init in STAGE2\n")
+    assert not starter.called
+    assert tree(starter.root).keys() == {".", "sbin"}
+
+
+@pytest.mark.parametrize("way", ["/lib/init", "../lib/init", "../../../lib/init"])
+def test_init_is_looked_for_in_the_root(starter, way):
+    """Links are followed as in the container."""
+    (starter.root / "sbin/init").unlink()
+    (starter.root / "sbin/init").symlink_to(way)
+    assert starter.run().returncode == EX_CONFIG
+    (starter.root / "lib").mkdir()
+    (starter.root / "lib/init").touch()
+    assert starter.run().returncode == 0
+
+
+def test_init_in_a_root_that_is_only_usr(starter):
+    (starter.root / "usr").mkdir()
+    (starter.root / "sbin").rename(starter.root / "usr/sbin")
+    assert starter.run().returncode == 0
+
+
+def test_what_is_bound_may_be_linked_to(starter):
+    (starter.root / "sbin/init").unlink()
+    (starter.root / "sbin/init").symlink_to("/opt/init")
+    assert starter.run({"EXTRA_NSPAWN_FLAGS": "--bind=/srv/opt:/opt"}).returncode == 0
+
+
+@DRY
+@pytest.mark.parametrize("root,runtime_directory", [
+    ("/run/containers/web", None), ("/run/containers/web//", None), ("/run/a/b", "/run/a/b"),
+    ("/run/a/b/", "/run/c:/run/a/b")])
+def test_runtime_directory(starter, root, runtime_directory, arguments):
+    """systemd would give it, and all that the container has made in it, another owner."""
+    directory = root.rstrip("/")
+    (starter.run_directory / directory[5:]).mkdir(parents=True)
+    before = tree(starter.run_directory)
+    variables = {"RUNTIME_DIRECTORY": runtime_directory} if runtime_directory else {}
+    done = starter.run({**variables, "root": root, "EXTRA_NSPAWN_FLAGS": "--bind=/a:/"}, *arguments)
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == (f'start: root="{root}": systemd changes the owner of a runtime directory; '
+                           f"wanted: a directory in it, such as {directory}/root\n")
+    assert tree(starter.run_directory) == before
+    assert not starter.called
+
+
+@pytest.mark.parametrize("root", ["/run/containers/web/root", "/run/nixos-containers/web"])
+def test_root_in_the_runtime_directory(starter, root):
+    """That of NixOS' own units is the directory itself."""
+    directory = "/".join(root.split("/")[:4])
+    (starter.run_directory / directory[5:]).mkdir(parents=True)
+    done = starter.run({"root": root, "RUNTIME_DIRECTORY": directory,
+                        "EXTRA_NSPAWN_FLAGS": "--bind=/a:/"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (starter.run_directory / root[5:] / "etc/machine-id").exists()
+    parent = starter.run_directory / directory.split("/")[2]
+    assert parent.stat().st_mode & 0o7777 == 0o700
+
+
+def test_root_that_others_can_reach(starter, tmp_path):
+    """One warning, which names the directory and the command."""
+    open_place, closed_place = tmp_path / "open place", tmp_path / "closed"
+    for place in (open_place, closed_place):
+        shutil.copytree(starter.root, place / "web")
+    text = (f"start: root=\"{{}}\": every user of the host can execute what is setuid in it; where "
+            f"{open_place} holds only containers: chmod 700 '{open_place}'; else move the root\n")
+    link = tmp_path / "link"
+    link.symlink_to(open_place / "web")
+    above = [parent for parent in [tmp_path, *tmp_path.parents] if parent.stat().st_mode & 0o1 == 0]
+    closed_place.chmod(0o700)
+    modes = {parent: parent.stat().st_mode for parent in above}
+    try:
+        for parent in above:
+            parent.chmod(0o711)
+        for root in (open_place / "web", link):
+            assert starter.run({"root": str(root)}).stderr == text.format(root)
+        assert starter.run({"root": str(closed_place / "web")}).stderr == ""
+        open_place.chmod(0o700)
+        assert starter.run({"root": str(open_place / "web")}).stderr == ""
+        open_place.chmod(0o755)
+    finally:
+        for parent, mode in modes.items():
+            parent.chmod(mode)
+    assert starter.run({"root": str(open_place / "web")}).stderr == ""
+
+
+@pytest.mark.parametrize("link", ["usr", "var", "var/lib", "root", "etc/resolv.conf"])
 @pytest.mark.parametrize("way", ["absolute", "relative", "dangling"])
 def test_no_link_leads_out_of_the_root(starter, link, way, tmp_path):
     outside = tmp_path / "outside"
     (outside / "sub").mkdir(parents=True)
     (outside / "resolv.conf").write_text("mine")
     path = starter.root / link
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     target = {"absolute": outside, "relative": pathlib.Path("../" * 20 + str(outside)),
               "dangling": pathlib.Path("/no/such/directory")}[way]
     path.symlink_to(target / "resolv.conf" if link == "etc/resolv.conf" else target)
@@ -199,12 +327,65 @@ def test_no_link_leads_out_of_the_root(starter, link, way, tmp_path):
     assert not starter.called
 
 
-@pytest.mark.parametrize("link", ["dev", "proc", "run", "sys"])
+MOUNTED = """\
+mount --bind "$OUTSIDE" "$root/$AT"
+exec "$0" "$@"
+"""
+
+
+def run_with_mount(starter, at, outside):
+    """start, where the administrator has bound a directory of the host into the root."""
+    return starter.run_command(["sh", "-ec", MOUNTED, starter.build / "start"],
+                               {"OUTSIDE": str(outside), "AT": at})
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A directory of the host with all that start looks for, and modes that it would change."""
+    path = tmp_path / "outside"
+    for name in ("lib/private", "private", "bin"):
+        (path / name).mkdir(parents=True)
+        (path / name).chmod(0o777)
+    path.chmod(0o777)
+    return path
+
+
+@pytest.mark.parametrize("link", ["usr", "usr/bin", "var", "var/lib", "var/lib/private", "root"])
+def test_no_link_leads_across_a_mount(starter, link, outside):
+    """The mount is the administrator's, the link to it the container's."""
+    (starter.root / "srv").mkdir(parents=True)
+    (starter.root / link).parent.mkdir(parents=True, exist_ok=True)
+    (starter.root / link).symlink_to("/srv")
+    before = tree(outside)
+    done = run_with_mount(starter, "srv", outside)
+    assert tree(outside) == before
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("at", ["usr", "usr/bin", "var", "var/lib", "var/lib/private", "root"])
+def test_nothing_is_done_across_a_mount(starter, at, outside):
+    """The container can move a mount point with the directory that it is in."""
+    (starter.root / at).mkdir(parents=True)
+    before = tree(outside)
+    done = run_with_mount(starter, at, outside)
+    assert tree(outside) == before
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_file_is_written_across_a_mount(starter, outside):
+    (starter.root / "etc").mkdir(parents=True)
+    before = tree(outside)
+    done = run_with_mount(starter, "etc", outside)
+    assert tree(outside) == before
+    assert done.returncode == 0
+    assert done.stderr == "start: no resolv.conf is copied: etc of the root is behind a mount\n"
+
+
+@pytest.mark.parametrize("link", ["dev", "etc", "proc", "run", "sys"])
 def test_no_link_where_nspawn_mounts(starter, link, tmp_path):
     """systemd-nspawn makes these itself, by their path from the host."""
     outside = tmp_path / "outside"
     outside.mkdir()
-    starter.root.mkdir()
     (starter.root / link).symlink_to(outside)
     before = tree(starter.root)
     done = starter.run()
@@ -228,6 +409,95 @@ def test_journal_behind_a_link_is_left_alone(starter, link, tmp_path):
     assert "--link-journal=try-guest" not in starter.arguments
 
 
+FILES = ["etc/machine-id", "etc/os-release", "etc/resolv.conf"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kind,make", [("a FIFO", os.mkfifo), ("a directory", os.mkdir),
+                                       ("a socket", lambda path: os.mknod(path, 0o140600))])
+def test_file_that_would_keep_nspawn_waiting(starter, name, kind, make):
+    path = starter.root / name
+    path.parent.mkdir()
+    make(path)
+    before = tree(starter.root)
+    done = starter.run()
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == (f'start: root="{starter.root}": {name} in it is {kind}; wanted: a regular '
+                           "file\n")
+    assert not starter.called
+    assert tree(starter.root) == before
+
+
+def test_fifo_behind_a_link(starter):
+    (starter.root / "etc").mkdir()
+    os.mkfifo(starter.root / "fifo")
+    (starter.root / "etc/os-release").symlink_to("/fifo")
+    done = starter.run()
+    assert done.returncode == EX_CONFIG
+    assert "etc/os-release in it is a FIFO; wanted: a regular file" in done.stderr
+    assert not starter.called
+
+
+@pytest.mark.parametrize("target,text", [
+    ("/persistent/id", "of the container\n"), ("../persistent/id", "of the container\n"),
+    ("/etc/machine-id", ""), ("/proc/self/root/etc/machine-id", ""), ("/fifo", "")])
+def test_machine_id_behind_a_link(starter, target, text):
+    """systemd-nspawn follows it from the host, where it may lead to the host's own."""
+    (starter.root / "etc").mkdir()
+    (starter.root / "persistent").mkdir()
+    (starter.root / "persistent/id").write_text("of the container\n")
+    (starter.etc / "machine-id").write_text("of the host\n")
+    os.mkfifo(starter.root / "fifo")
+    path = starter.root / "etc/machine-id"
+    path.symlink_to(target)
+    done = starter.run()
+    assert done.returncode == 0
+    assert done.stderr == ("start: etc/machine-id of the root was a symbolic link, and is now a copy "
+                           "of what it led to\n")
+    assert path.is_file() and not path.is_symlink()
+    assert path.read_text() == text
+
+
+MACHINE_ID = "0123456789abcdef0123456789abcdef"
+WITH_JOURNALS = 'mount --bind "$JOURNALS" /var/log && exec "$0"'
+
+
+@pytest.mark.parametrize("there,linked", [
+    (None, True), ("own", True), ("another", False), ("gone", False), ("directory", False)])
+@pytest.mark.parametrize("written", [MACHINE_ID, MACHINE_ID.upper() + "\n"])
+def test_journal_of_another_container(starter, tmp_path, there, linked, written):
+    """The container chooses its ID, and systemd-nspawn replaces the link of that name."""
+    journals = tmp_path / "log/journal"
+    journals.mkdir(parents=True)
+    (starter.root / "etc").mkdir()
+    (starter.root / "etc/machine-id").write_text(written)
+    link = f"/var/log/journal/{MACHINE_ID}"
+    if there == "directory":
+        (journals / MACHINE_ID).mkdir()
+    elif there:
+        root = starter.root if there == "own" else tmp_path / there
+        (journals / MACHINE_ID).symlink_to(f"{root}{link}")
+        (tmp_path / "another").mkdir()
+    done = starter.run_command(["sh", "-c", WITH_JOURNALS, starter.build / "start"],
+                               {"JOURNALS": str(journals.parent)})
+    assert done.returncode == 0
+    assert done.stderr == ("" if linked else "start: the journal is not linked to the host's: "
+                           f"{link} is there and not of this root\n")
+    assert ("--link-journal=try-guest" in starter.arguments) == linked
+    assert ("--link-journal=no" in starter.arguments) != linked
+
+
+def test_journal_of_the_host(starter):
+    (starter.root / "etc").mkdir()
+    for etc in (starter.etc, starter.root / "etc"):
+        (etc / "machine-id").write_text(f"{MACHINE_ID}\n")
+    done = starter.run()
+    assert done.returncode == 0
+    assert done.stderr == ("start: the journal is not linked to the host's: etc/machine-id is that "
+                           "of the host\n")
+    assert "--link-journal=no" in starter.arguments
+
+
 def test_os_release_of_an_image_is_kept(starter):
     etc = starter.root / "etc"
     etc.mkdir(parents=True)
@@ -236,6 +506,37 @@ def test_os_release_of_an_image_is_kept(starter):
     assert starter.run().returncode == 0
     assert os.readlink(etc / "os-release") == "../usr/lib/os-release"
     assert (etc / "machine-id").read_text() == "uninitialized\n"
+
+
+@pytest.mark.parametrize("own,host,flags,named", [
+    ("db1\n", "db1\n", "", "web\n"), ("db1", "db1", "", "web\n"), ("db1\n", "db1\n", "-q", "web\n"),
+    ("mail\n", "db1\n", "", "mail\n"), (None, "db1\n", "", None), ("", "", "", ""),
+    ("web\n", "web\n", "", "web\n"), ("db1\n", None, "", "db1\n"),
+    ("db1\n", "db1\n", "--hostname=a", "db1\n"), ("db1\n", "db1\n", "--hostname a", "db1\n")])
+def test_root_with_the_name_of_the_host(starter, own, host, flags, named):
+    """As debootstrap leaves it. An init calls the container by that name."""
+    path = starter.root / "etc/hostname"
+    path.parent.mkdir()
+    for hostname, text in ((path, own), (starter.etc / "hostname", host)):
+        if text is not None:
+            hostname.write_text(text)
+    printed = starter.run({"EXTRA_NSPAWN_FLAGS": flags}, "--dry-run").stdout
+    done = starter.run({"EXTRA_NSPAWN_FLAGS": flags})
+    assert done.returncode == 0
+    assert (path.read_text() if path.exists() else None) == named
+    assert done.stderr == ("start: etc/hostname of the root named the host, and now names web\n"
+                           if own != named else "")
+    assert (f"echo web >{path}\n" in printed) == (own != named)
+    assert starter.run({"EXTRA_NSPAWN_FLAGS": flags}).stderr == ""
+
+
+def test_hostname_behind_a_link(starter):
+    (starter.root / "etc").mkdir()
+    (starter.etc / "hostname").write_text("db1\n")
+    (starter.root / "name").write_text("db1\n")
+    (starter.root / "etc/hostname").symlink_to("../name")
+    assert starter.run().stderr == ""
+    assert (starter.root / "name").read_text() == "db1\n"
 
 
 PUBLIC, STUB_RESOLVER = "nameserver 192.0.2.1\n", "nameserver 127.0.0.53\nsearch a\n"
@@ -297,7 +598,8 @@ def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
     links = ["ve-web", "vb-web", "lan0", "lan1"]
     starter.act("".join(f"ip link add {link} type veth peer name in-{link}\n" for link in links))
     starter.network.add_bridge()
-    variables = {**variables, "root": str(tmp_path / HOSTILE / "root")}
+    flags = variables.get("EXTRA_NSPAWN_FLAGS", "") + " --bind=/a:/"
+    variables = {**variables, "root": str(tmp_path / HOSTILE / "root"), "EXTRA_NSPAWN_FLAGS": flags}
     before = tree(tmp_path)
     with starter.network.host.unchanged():
         printed = starter.run(variables, "--dry-run")

@@ -36,6 +36,17 @@ def test_what_is_there_is_shared(starter, entries, users, option):
     for kind in ("profiles", "gcroots"):
         path = starter.nix / f"var/nix/{kind}/per-container/web"
         assert path.stat().st_mode & 0o7777 == 0o755
+        assert path.parent.stat().st_mode & 0o7777 == 0o700
+
+
+def test_what_is_setuid_in_a_profile_is_out_of_reach(starter):
+    """The mode of NAME is the container's to change, and NAME itself writable to it."""
+    starter.add_nix(*SHARED, PROFILE)
+    parent = (starter.nix / PROFILE).parent
+    parent.chmod(0o755)
+    (starter.nix / PROFILE).chmod(0o777)
+    assert starter.run().returncode == 0
+    assert parent.stat().st_mode & 0o7777 == 0o700
 
 
 def test_without_a_store_there_is_nothing(starter):
@@ -77,7 +88,7 @@ def test_flake_that_cannot_be_built(starter, script, cause):
     assert done.stderr == ('start: cannot build FLAKE="github:a/b c": nixos-container update web: '
                            f"{cause}\n")
     assert not starter.called
-    assert not starter.root.exists()
+    assert not (starter.root / "etc").exists()
 
 
 @pytest.mark.parametrize("system,is_i686", [("i686-linux", True), ("i686-linux\n", True),
@@ -94,7 +105,7 @@ def test_personality(starter, system, is_i686, in_profile):
     assert ("--personality=x86" in starter.arguments) == wanted
 
 
-@pytest.mark.parametrize("kind", ["fifo", "directory", "device"])
+@pytest.mark.parametrize("kind", ["fifo", "directory", "device", "magic", "fifo of the store"])
 def test_profile_of_a_hostile_container(starter, kind):
     """It may write to its profile: nothing but a file is read there, and nothing waited for."""
     starter.add_nix("store", f"{PROFILE}/system")
@@ -103,6 +114,13 @@ def test_profile_of_a_hostile_container(starter, kind):
         os.mkfifo(path)
     elif kind == "directory":
         path.mkdir()
+    elif kind == "magic":  # through a link of proc(5)
+        starter.add_nix("store/s")
+        (starter.nix / "store/s/system").write_text("i686-linux")
+        path.symlink_to("/proc/self/root/nix/store/s/system")
+    elif kind == "fifo of the store":
+        os.mkfifo(starter.nix / "store/fifo")
+        path.symlink_to("/nix/store/fifo")
     else:
         path.symlink_to("/dev/tty")
     done = starter.run()
@@ -137,9 +155,11 @@ def test_dry_run(starter):
     before = tree(starter.nix)
     done = starter.run({"FLAKE": "github:a/b"}, "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[:4] == [
+    assert done.stdout.splitlines()[:6] == [
         "install -d -m 700 /run/containers",
+        "install -d -m 700 /nix/var/nix/profiles/per-container",
         "install -d -m 755 /nix/var/nix/profiles/per-container/web",
+        "install -d -m 700 /nix/var/nix/gcroots/per-container",
         "install -d -m 755 /nix/var/nix/gcroots/per-container/web",
         "nixos-container update web"]
     assert tree(starter.nix) == before

@@ -299,3 +299,28 @@ TEST_CASE("the journal is not linked where that would lead out of the root") {
   CHECK(std::ranges::count(command, "--link-journal=no") == 1);
   CHECK(std::ranges::count(command, "--link-journal=try-guest") == 0);
 }
+
+TEST_CASE("where the command binds something") {
+  struct Row {
+    Words command;
+    Words paths;
+  };
+  const std::vector<Row> rows{
+      {{}, {}},
+      {{"--bind"}, {}},
+      {{"--bind=/a"}, {"/a"}},
+      {{"--bind", "/a"}, {"/a"}},
+      {{"--bind-ro=/a:/b"}, {"/b"}},
+      {{"--bind=/a:/b:idmap", "--bind=/a::idmap"}, {"/b", "/a"}},
+      {{"--bind=+/a", "--bind=-/a", "--bind=-+/a", "--bind="}, {"/a", "/a", "/a", ""}},
+      {{R"(--bind=/a\:b)", R"(--bind=/a:/b\\c\:d)", R"(--bind=/a\)"},
+       {"/a:b", R"(/b\c:d)", R"(/a\)"}},
+      {{"--overlay=/a:/b:/c", "--overlay-ro", "+/var::/var"}, {"/c", "/var"}},
+      {{"--bind-user=a", "--binder=/a", "-b", "--tmpfs=/a", "bind=/a"}, {}},
+      {command_of({}), {}},
+      {command_of({}, kWholeNix),
+       {"/nix/store", "/nix/var/nix/db", "/nix/var/nix/daemon-socket", "/nix/var/nix/profiles",
+        "/nix/var/nix/gcroots"}},
+  };
+  for (const auto& [command, paths] : rows) CHECK(bound_paths(command) == paths);
+}

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <functional>
 
 #include <array>
 #include <atomic>
@@ -147,7 +146,7 @@ class Umask {
 TEST_CASE("a root is made where there is none, and can be made again") {
   const Host host;
   for (int i = 0; i < 2; ++i) {
-    const Root root(host.path("new/deep/root"));
+    const Root root = Root::make(host.path("new/deep/root"));
     root.make_directory("usr/bin", 0755);
     root.make_file("etc/os-release");
     root.replace_file("etc/resolv.conf", "text");
@@ -416,12 +415,44 @@ TEST_CASE("the host's own root is refused, by whatever path") {
   }
 }
 
+TEST_CASE("what is in the root is looked at without being opened") {
+  const Host host;
+  fs::create_directory(host.in_root("etc"));
+  mkfifo(host.in_root("fifo").c_str(), 0600);
+  std::ofstream(host.in_root("file")) << "text";
+  const auto link = [&](const std::string& name, const std::string& target) {
+    fs::create_symlink(target, host.in_root(name));
+  };
+  link("to-fifo", "/fifo");
+  link("to-file", "../../file");
+  link("out", host.outside() + "/secret");
+  link("magic", "/proc/self/root" + host.outside() + "/secret");
+  const Root root = host.root();
+  using enum Root::Links;
+  CHECK(root.kind_of("etc", follow) == mode_t{S_IFDIR});
+  CHECK(root.kind_of("fifo", follow) == mode_t{S_IFIFO});
+  CHECK(root.kind_of("to-fifo", follow) == mode_t{S_IFIFO});
+  CHECK(root.kind_of("to-fifo", do_not_follow) == mode_t{S_IFLNK});
+  CHECK_FALSE(root.kind_of("none", follow));
+  CHECK(root.read_regular_file("file") == "text");
+  CHECK(root.read_regular_file("to-file") == "text");
+  for (const auto* name : {"fifo", "to-fifo", "etc", "none", "out", "magic"}) {
+    CAPTURE(name);
+    CHECK_FALSE(root.read_regular_file(name));
+  }
+  CHECK(root.is_missing("none"));
+  CHECK(root.is_missing("/file/none"));
+  CHECK(root.is_missing("out"));
+  for (const auto* name : {"file", "/file", "to-file", "fifo", "etc", ""})
+    CHECK_FALSE(root.is_missing(name));
+}
+
 TEST_CASE("a root that cannot be made is named") {
   const TemporaryDirectory directory;
   const std::string file = directory.write("file", "");
   CHECK(caught_from([&] { Root{file}; }).lines ==
         std::vector<std::string>{"cannot open directory " + file + ": Not a directory"});
-  CHECK(caught_from([&] { Root{file + "/root"}; }).lines ==
+  CHECK(caught_from([&] { Root::make(file + "/root"); }).lines ==
         std::vector<std::string>{"cannot make directory " + file + "/root: Not a directory"});
 }
 
