@@ -715,8 +715,8 @@ def make_conflict(starter):
 
 def test_a_fault_of_the_host_s_end_ends_nspawn(starter):
     make_conflict(starter)
-    starter.act("trap 'kill $!; exit 7' TERM\nip link add ve-web type veth peer name host0\n"
-                "sleep 60 & wait $!")
+    starter.act("sleep 60 &\ntrap 'kill $!; exit 7' TERM\n"
+                "ip link add ve-web type veth peer name host0\nwait $!")
     started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
     assert started.wait(timeout=10) == 7
     assert started.stderr.read() == CONFLICT
@@ -732,7 +732,7 @@ def test_also_one_that_does_not_want_to(starter):
 
 
 def test_link_that_is_no_veth(starter):
-    starter.act("trap 'kill $!; exit 7' TERM\nip link add ve-web type bridge\nsleep 60 & wait $!")
+    starter.act("sleep 60 &\ntrap 'kill $!; exit 7' TERM\nip link add ve-web type bridge\nwait $!")
     started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
     assert started.wait(timeout=10) == 7
     assert started.stderr.read() == ("start: link ve-web is of kind bridge, not a veth, and so not "
