@@ -16,7 +16,7 @@ LDFLAGS    ?= -s
 STATIC     ?= yes
 SANITIZE   ?=
 V          ?=
-# Whether a target may install missing packages; only root on Debian or Ubuntu can.
+# Whether a target may install missing packages, and fetch libmnl.a. Only root on Debian or Ubuntu installs.
 INSTALL_DEPS ?= yes
 
 ifeq ($(origin CXX),default)
@@ -74,30 +74,30 @@ all: $(BINARIES)
 
 help:
 	@echo 'make             build the programs into build/'
-	@echo 'make deps        install the packages that build, demo and check need (root)'
+	@echo 'make deps        install the packages that build, demo and check need, and do no more (root)'
 	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
 	$(HELP_TESTS)
 	@echo
-	@echo 'As root on Debian or Ubuntu, the targets that need packages install those that are missing;'
-	@echo 'INSTALL_DEPS=no keeps them from it.'
+	@echo 'As root on Debian or Ubuntu, the targets below "clean" first install the packages that they need,'
+	@echo 'and say which. With INSTALL_DEPS=no they print the command that does.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           INSTALL_DEPS=no PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR'
 
-# Packages. A target that is listed here first installs what it needs, then makes run-TARGET. Make
-# runs a line with $(MAKE) even under -n: the line that installs is another one.
-
-NEEDS_deps = build demo check
+# Packages
 
 deps:
-	@common/deps/prerequisites --install $(NEEDS_deps)
+	@common/deps/prerequisites --install 'make deps' build demo check
+
+# A target that first installs what it needs, then makes run-TARGET. The two are lines of their own:
+# make executes a line with $(MAKE) even under -n.
 
 define after_installing
 .PHONY: $(1) run-$(1)
 $(1):
 	$(CHECK_$(1))
-	@common/deps/prerequisites --install $(NEEDS_$(1))
+	@common/deps/prerequisites --install 'make $(1)' $(NEEDS_$(1))
 	@$$(MAKE) --no-print-directory run-$(1)
 endef
 
@@ -136,17 +136,26 @@ $(BUILD)/%.o: %.cc $(BUILD)/flags | $(BUILD)/prerequisites
 	$(call say,CXX,$<)
 	$(Q)$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) -c -o $@ $<
 
-FLAGS = $(subst ','\'',$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(ALL_LDFLAGS))
+FLAGS := $(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(ALL_LDFLAGS)
 
-# Changes when the flags do, and then everything is built again.
+# Everything is built again when the flags change.
+ifneq ($(strip $(file <$(BUILD)/flags)),$(strip $(FLAGS)))
 $(BUILD)/flags: always
+endif
+$(BUILD)/flags:
 	@mkdir -p $(@D)
-	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
 
-$(BUILD)/prerequisites:
+$(BUILD)/prerequisites: $(BUILD)/flags
 	@mkdir -p $(@D)
-	@common/deps/prerequisites build
+	@common/deps/prerequisites make build
 	@touch $@
+
+ifneq ($(filter-out build/libmnl/libmnl.a,$(LIBMNL_A)),)
+$(BUILD)/prerequisites: | $(LIBMNL_A)
+$(LIBMNL_A):
+	@echo 'LIBMNL_A=$@: there is no such file. It must be the path of libmnl.a; unset, make looks for one.' >&2; exit 1
+endif
 
 build/libmnl/libmnl.a: | $(BUILD)/prerequisites
 	$(Q)common/deps/fetch-libmnl $(@D)
@@ -170,26 +179,43 @@ $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
 # Installation
 
-$(BUILD)/container@.service: hooks/systemd/container@.service.in always
-	@mkdir -p $(@D)
-	@sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' $< >$@
+# The unit and the pages are written for the default paths, as `man -l man/container-init.8` shows them.
+# A hyphen is \- in a page.
+hyphens = $(subst -,\\-,$(1))
+INSTALLED_PATHS = -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' \
+                  -e 's|/usr/local/libexec/container\\-init|$(call hyphens,$(LIBEXECDIR))|g' \
+                  -e 's|/usr/local/lib/systemd/system|$(call hyphens,$(UNITDIR))|g' \
+                  -e 's|/usr/local/lib/modules\\-load\.d|$(call hyphens,$(MODULESDIR))|g' \
+                  -e 's|/usr/local/lib/tmpfiles\.d|$(call hyphens,$(TMPFILESDIR))|g'
 
-install: all $(BUILD)/container@.service
-	$(INSTALL) -d '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8' \
-	  '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(MODULESDIR)' '$(DESTDIR)$(TMPFILESDIR)'
-	$(INSTALL) -m 755 $(BINARIES) '$(DESTDIR)$(LIBEXECDIR)'
-	$(INSTALL) -m 644 $(MAN5:%=man/%) '$(DESTDIR)$(MANDIR)/man5'
-	$(INSTALL) -m 644 $(MAN8:%=man/%) '$(DESTDIR)$(MANDIR)/man8'
-	$(INSTALL) -m 644 $(BUILD)/container@.service '$(DESTDIR)$(UNITDIR)'
-	$(INSTALL) -m 644 hooks/systemd/modules-load.conf '$(DESTDIR)$(MODULESDIR)/container-init.conf'
-	$(INSTALL) -m 644 hooks/systemd/tmpfiles.conf '$(DESTDIR)$(TMPFILESDIR)/container-init.conf'
+# Lines of a recipe: $(1) is the source, $(2) the path that it is installed at.
+define install_file
+	$(call say,INSTALL,'$(DESTDIR)$(2)')
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(dir $(2))'
+	$(Q)$(INSTALL) -m $(or $(3),644) '$(1)' '$(DESTDIR)$(2)'
+
+endef
+define install_text
+	$(Q)sed $(INSTALLED_PATHS) '$(1)' >$(BUILD)/installed
+	$(call install_file,$(BUILD)/installed,$(2))
+endef
+
+# Everything that is installed beside the programs.
+UNIT_FILE    = $(UNITDIR)/container@.service
+MODULES_FILE = $(MODULESDIR)/container-init.conf
+TMPFILES     = $(TMPFILESDIR)/container-init.conf
+PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN8:%=$(MANDIR)/man8/%)
+
+install: all
+	$(foreach program,$(PROGRAMS),$(call install_file,$(BUILD)/$(program),$(LIBEXECDIR)/$(program),755))
+	$(foreach page,$(PAGE_FILES),$(call install_text,man/$(notdir $(page)),$(page)))
+	$(call install_text,hooks/systemd/container@.service.in,$(UNIT_FILE))
+	$(call install_file,hooks/systemd/modules-load.conf,$(MODULES_FILE))
+	$(call install_file,hooks/systemd/tmpfiles.conf,$(TMPFILES))
+	@rm -f $(BUILD)/installed
 
 uninstall:
-	rm -f $(foreach program,$(PROGRAMS),'$(DESTDIR)$(LIBEXECDIR)/$(program)')
-	rm -f $(foreach page,$(MAN5),'$(DESTDIR)$(MANDIR)/man5/$(page)')
-	rm -f $(foreach page,$(MAN8),'$(DESTDIR)$(MANDIR)/man8/$(page)')
-	rm -f '$(DESTDIR)$(UNITDIR)/container@.service' '$(DESTDIR)$(MODULESDIR)/container-init.conf' \
-	  '$(DESTDIR)$(TMPFILESDIR)/container-init.conf'
+	rm -f $(foreach file,$(PROGRAMS:%=$(LIBEXECDIR)/%) $(PAGE_FILES) $(UNIT_FILE) $(MODULES_FILE) $(TMPFILES),'$(DESTDIR)$(file)')
 	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
 
 dist:

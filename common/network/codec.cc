@@ -119,8 +119,11 @@ const Header* header_of(std::span<const std::byte> message, std::uint16_t type) 
   return static_cast<const Header*>(mnl_nlmsg_get_payload(header));
 }
 
-// Attributes by type; those of other types than asked for are passed over.
-template <std::size_t N>
+// Above the highest type of an attribute that is asked for.
+constexpr std::size_t kTypes = 19;
+static_assert(kTypes > IFLA_LINKINFO && kTypes > RTA_TABLE && kTypes > IFA_ADDRESS);
+
+// Attributes by type; those of higher types are ignored.
 class Attributes {
  public:
   Attributes(std::span<const std::byte> message, unsigned offset) {
@@ -155,17 +158,17 @@ class Attributes {
 
  private:
   static int keep(const nlattr* attribute, void* self) {
-    if (const auto type = mnl_attr_get_type(attribute); type < N)
+    if (const auto type = mnl_attr_get_type(attribute); type < kTypes)
       static_cast<Attributes*>(self)->attributes_[type] = attribute;
     return MNL_CB_OK;
   }
 
-  std::array<const nlattr*, N> attributes_{};
+  std::array<const nlattr*, kTypes> attributes_{};
 };
 
 std::string kind_of(const nlattr* link_info) {
   if (!link_info) return {};
-  return Attributes<IFLA_INFO_KIND + 1>(link_info).text(IFLA_INFO_KIND);
+  return Attributes(link_info).text(IFLA_INFO_KIND);
 }
 
 std::optional<Family> family_of(std::uint8_t family) {
@@ -231,7 +234,7 @@ Message encode(const Operation& operation, const Links& links) {
 std::optional<Link> decode_link(std::span<const std::byte> message) {
   const auto* header = header_of<ifinfomsg>(message, RTM_NEWLINK);
   if (!header) return std::nullopt;
-  const Attributes<IFLA_LINKINFO + 1> attributes(message, sizeof(ifinfomsg));
+  const Attributes attributes(message, sizeof(ifinfomsg));
   return Link{header->ifi_index, attributes.text(IFLA_IFNAME),
               kind_of(attributes.get(IFLA_LINKINFO, MNL_TYPE_NESTED)),
               (header->ifi_flags & kLowerUp) != 0};
@@ -241,7 +244,7 @@ std::optional<Route> decode_route(std::span<const std::byte> message) {
   const auto* header = header_of<rtmsg>(message, RTM_NEWROUTE);
   const auto family = header ? family_of(header->rtm_family) : std::nullopt;
   if (!family) return std::nullopt;
-  const Attributes<RTA_TABLE + 1> attributes(message, sizeof(rtmsg));
+  const Attributes attributes(message, sizeof(rtmsg));
   const std::uint32_t table = attributes.number(RTA_TABLE);
   Route route;
   const auto destination = attributes.address(RTA_DST, *family);
@@ -261,8 +264,7 @@ std::optional<Prefix> decode_address(std::span<const std::byte> message) {
   const auto* header = header_of<ifaddrmsg>(message, RTM_NEWADDR);
   const auto family = header ? family_of(header->ifa_family) : std::nullopt;
   if (!family) return std::nullopt;
-  const auto address =
-      Attributes<IFA_ADDRESS + 1>(message, sizeof(ifaddrmsg)).address(IFA_ADDRESS, *family);
+  const auto address = Attributes(message, sizeof(ifaddrmsg)).address(IFA_ADDRESS, *family);
   if (!address) return std::nullopt;
   return Prefix{*address, header->ifa_prefixlen};
 }
