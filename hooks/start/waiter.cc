@@ -110,7 +110,7 @@ void leave_waiter(const Config& config, const std::string& container_init, const
   const Descriptor control_group = open_subgroup("waiter");
   const pid_t child = fork();
   if (child == 0) _exit(fork_waiter(waiter, control_group));
-  const int error = child < 0 ? errno : wait_for_end(child);
+  const int error = child < 0 ? errno : wait_for_child(child);
   if (error != 0)  // from 128 on a signal ended it
     throw system_error(error < 128 ? error : ECHILD,
                        "leave a process that waits for the links of the container");
