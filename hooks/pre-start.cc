@@ -1,5 +1,5 @@
 // pre-start: checks the configuration, removes what an earlier run of the container left behind and
-// waits for the links that it needs.
+// waits for the links that the container needs.
 
 #include <unistd.h>
 
@@ -15,7 +15,9 @@
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
+#include "hooks/config_files.h"
 #include "hooks/machined.h"
+#include "hooks/notify.h"
 #include "hooks/requirements.h"
 
 using namespace container_init;
@@ -34,7 +36,7 @@ constexpr std::string_view kUsage =
     "  -V, --version  print the version\n"
     "\n"
     "Exit status: 0 done, or nothing to do; that of COMMAND; 64 usage, 71 system,\n"
-    "75 waited in vain for a link or for systemd-machined, 78 configuration,\n"
+    "75 waiting for a link or for systemd-machined timed out, 78 configuration,\n"
     "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n"
     "\n"
     "Checks all variables of container.conf(5), and acts on these:\n";
@@ -55,7 +57,7 @@ Plan make_deletion_plan(const LinkNames& names, const Links& links) {
   return plan;
 }
 
-// Whether there was one.
+// Whether there was a link to delete.
 bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links, const Log& log) {
   const auto deleted = apply(rtnetlink, deletion, links);
   for (std::size_t i = 0; i < deletion.size(); ++i)
@@ -67,13 +69,16 @@ bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links
 
 void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required,
                        std::chrono::seconds timeout) {
-  const Links links = wait_for_links(rtnetlink, names_of(required), timeout, exists);
+  const LinkNames names = names_of(required);
+  notify_status(fmt::format("waiting for {}, {} s at most", join(names), timeout.count()));
+  const Links links = wait_for_links(rtnetlink, names, timeout, exists);
   auto missing = missing_lines(required, links, fmt::format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
+  notify_status({});
 }
 
-void clear_the_way(const Config& config, bool dry_run, const Log& log) {
+void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   const auto required = required_links(config);
   const LinkNames own = links_to_delete(config);
   LinkNames all = names_of(required);
@@ -95,24 +100,31 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
   }
   if (registered) {
     remove_machine(config.instance, log);
-    links = look();  // some went with it
+    links = look();  // its links may be gone with it
   }
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, exists).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);
 }
 
+void warn_of_shared_network(const Environment& environment, const Log& log) {
+  if (names_variables(environment)) return;
+  log.warning(
+      "no variable besides INSTANCE and root is set, so the container shares the host's network: "
+      "HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, PRIVATE_NETWORK=0 leaves it there "
+      "without this warning");
+}
+
 int run(const Options& options, const Log& log) {
-  const Environment environment(environ);
-  const Config config = parse_config(environment);
-  if (!names_variables(environment))
-    log.warning(
-        "no variable besides INSTANCE and root is set, so the container shares the host's network: "
-        "HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, PRIVATE_NETWORK=0 leaves it there "
-        "without this warning");
-  clear_the_way(config, options.dry_run, log);
-  if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
-  return 0;
+  return run_with_status([&] {
+    const Environment environment(environ);
+    check_config_files(environment);
+    const Config config = parse_config(environment);
+    warn_of_shared_network(environment, log);
+    clean_up_and_wait(config, options.dry_run, log);
+    if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
+    return 0;
+  });
 }
 
 }  // namespace
