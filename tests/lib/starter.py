@@ -20,7 +20,10 @@ PRIVATE_HOST = ["unshare", "--mount", "sh", "-c",
                 'mount -n --bind "$1" /etc && mount -n --bind "$2" /run && shift 2 && exec "$@"',
                 "sh"]
 
-# And with another /nix, for which there is no place to mount it at: a directory $1 is the new root.
+# And without a /nix that this machine may have.
+WITHOUT_NIX = ["sh", "-c", '[ ! -d /nix ] || mount -n -t tmpfs tmpfs /nix; exec "$@"', "sh"]
+
+# Or with another /nix, for which there is no place to mount it at: a directory $1 is the new root.
 PRIVATE_NIX = ["unshare", "--mount", "sh", "-ec", """\
 mount -n -t tmpfs tmpfs "$1"
 mkdir "$1/nix"
@@ -65,6 +68,7 @@ class Starter:
         self.resolv_conf.write_text("nameserver 192.0.2.1\n")
         (self.root / "sbin").mkdir(parents=True)
         (self.root / "sbin/init").touch()
+        self.copy = path / ".web.container-init"  # what the container is given
         self._stub = self.bin / "systemd-nspawn"
         self.be_stub(STUB)
         self.act("")
@@ -85,8 +89,10 @@ class Starter:
                 "PATH": f"{self.bin}:{os.environ['PATH']}", **variables}
 
     def command(self, *command):
-        within = [*PRIVATE_HOST, self.etc, self.run_directory, *command]
-        return [*PRIVATE_NIX, self._new_root, self.nix, *within] if self.nix else within
+        private = [*PRIVATE_HOST, self.etc, self.run_directory]
+        if self.nix:
+            return [*PRIVATE_NIX, self._new_root, self.nix, *private, *command]
+        return [*private, *WITHOUT_NIX, *command]
 
     def add_nix(self, *entries):
         """Directories below /nix, which is none of this machine."""

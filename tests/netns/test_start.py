@@ -46,7 +46,7 @@ def test_arguments(starter):
         "--network-macvlan=a", "--network-macvlan=b", "--notify-ready=yes",
         "--kill-signal=SIGRTMIN+3", "--link-journal=try-guest", *passed,
         "--setenv=WAIT_CARRIER=10", f"--setenv=PATH={path}", "--capability=CAP_KILL,CAP_CHOWN",
-        "--tmpfs=/tmp", f"--bind-ro={starter.build}/container-init:{INSIDE}", "--bind=/a b", "-q",
+        "--tmpfs=/tmp", f"--bind-ro={starter.copy}:{INSIDE}", "--bind=/a b", "-q",
         "", INSIDE, "/stage 2"]
 
 
@@ -614,14 +614,15 @@ def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
     shutil.rmtree(starter.run_directory / "containers")
     starter.forget()
     assert starter.run(variables).returncode == 0
+    wait_until(lambda: not starter.waiters(), pause=0.05)
     assert (starter.arguments, starter.stub_environment, tree(tmp_path)) == by_shell
 
 
 def test_dry_run_shows_the_host_s_end(starter):
     printed = starter.run(DUAL_STACK, "--dry-run").stdout
     later = printed.partition("# when systemd-nspawn has made the links:\n")[2]
-    assert later == starter.network.post_start(DUAL_STACK, "--dry-run").stdout
-    assert "# when" not in starter.run({}, "--dry-run").stdout
+    assert later == (f"rm {starter.copy}\n"
+                     + starter.network.post_start(DUAL_STACK, "--dry-run").stdout)
 
 
 # The waiter
@@ -662,10 +663,69 @@ def test_link_of_a_long_name(starter):
     assert starter.network.host.addresses("ve-really-lFYWO") == {"10.1.0.1/32", "fd01::1/128"}
 
 
-def test_no_link_no_waiter(starter):
+def test_waiter_without_links_removes_the_copy(starter):
+    """When systemd-nspawn ends, as this one never has a container."""
     starter.act("exec sleep 60")
-    starter.start({"PRIVATE_NETWORK": "1"})
-    assert starter.waiters() == []
+    started = starter.start({"PRIVATE_NETWORK": "1"})
+    assert len(starter.waiters()) == 1
+    assert starter.copy.exists()
+    started.kill()
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    assert not starter.copy.exists()
+
+
+# The program
+
+
+def test_program_that_the_container_gets(starter):
+    """A copy with a mode of its own; it is gone with the links, which are made after all binds."""
+    starter.act(f'cp -p {starter.copy} "$0.program"; umask >"$0.umask"\n'
+                "ip link add ve-web type veth peer name host0\nexec sleep 60")
+    starter.copy.write_text("left by an earlier start")
+    starter.start(DUAL_STACK, before=["sh", "-c", 'umask 077; exec "$0"'])
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    given = starter.bin / "systemd-nspawn.program"
+    assert given.read_bytes() == (starter.build / "container-init").read_bytes()
+    assert given.stat().st_mode & 0o7777 == 0o755
+    assert not starter.copy.exists()
+
+
+@pytest.mark.parametrize("at_place", ["link", "hard link"])
+def test_nothing_is_written_through_what_is_at_the_place_of_the_copy(starter, tmp_path, at_place):
+    victim = tmp_path / "victim"
+    victim.write_text("text")
+    if at_place == "link":
+        starter.copy.symlink_to(victim)
+    else:
+        starter.copy.hardlink_to(victim)
+    assert starter.run().returncode == 0
+    assert victim.read_text() == "text"
+
+
+@pytest.mark.parametrize("option", ["noexec", "ro"])
+def test_copy_where_the_roots_hold_no_programs(starter, tmp_path, option):
+    """It goes beside the program then."""
+    place, libexec = tmp_path / "place", tmp_path / "libexec"
+    shutil.copytree(starter.root, place / "web")
+    libexec.mkdir()
+    for program in ("start", "container-init"):
+        shutil.copy(starter.build / program, libexec)
+    remount = (f'mount --bind "{place}" "{place}" && mount -o remount,bind,{option} "{place}" && '
+               f'mount --bind "{starter.root}" "{place}/web" && exec "$0"')
+    done = starter.run_command(["sh", "-c", remount, libexec / "start"],
+                               {"root": str(place / "web")})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"--bind-ro={libexec}/.web.container-init:{INSIDE}" in starter.arguments
+    wait_until(lambda: not (libexec / ".web.container-init").exists())
+
+
+def test_copy_that_cannot_be_made(starter):
+    starter.copy.mkdir()
+    done = starter.run()
+    assert done.returncode == EX_OSERR
+    assert done.stderr == (f"start: cannot copy {starter.build}/container-init to {starter.copy}: "
+                           "File exists\n")
+    assert not starter.called
 
 
 def test_waiter_ends_with_nspawn(starter):
@@ -795,4 +855,5 @@ def test_no_guard_outside_of_a_unit(starter, variables):
     starter.be_stub(WAITING_STUB)
     started = starter.start(variables)
     assert not has_signal(started.pid, "SigBlk", signal.SIGCONT)
-    assert len(starter.waiters()) == (1 if variables == DUAL_STACK else 0)
+    started.kill()
+    wait_until(lambda: not starter.waiters(), pause=0.05)
