@@ -21,6 +21,7 @@
 #include "hooks/process.h"
 #include "hooks/start/nix.h"
 #include "hooks/start/nspawn.h"
+#include "hooks/start/plain_journal_output.h"
 #include "hooks/start/program_copy.h"
 #include "hooks/start/resolv_conf.h"
 #include "hooks/start/root.h"
@@ -267,6 +268,7 @@ int run(const Options& options, const Log& log) {
   std::optional<ProgramCopy> copy;
   if (bound.is_copy) copy.emplace(programs.container_init, bound.path);
   leave_waiter(config, bound, log);
+  const PlainJournalOutput output("container " + config.instance);
   exec_program(command);
 }
 

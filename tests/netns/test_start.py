@@ -5,6 +5,7 @@ import pathlib
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -829,6 +830,95 @@ def test_closed_standard_streams(starter, closed):
     wait_until(lambda: "ve-web" in starter.network.host.links() and not starter.waiters(),
                pause=0.05)
     assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
+
+
+# The journal
+
+
+@pytest.fixture
+def journal(starter):
+    """Where systemd-journald takes streams, by a path that is short enough for a socket."""
+    directory = starter.run_directory / "systemd/journal"
+    directory.mkdir(parents=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{descriptor}/stdout")
+        os.close(descriptor)
+        listener.listen()
+        listener.settimeout(10)
+        yield listener
+
+
+def received(journal):
+    stream, _ = journal.accept()
+    with stream, stream.makefile() as lines:
+        return lines.read()
+
+
+def journal_stream(opened):
+    status = os.fstat(opened.fileno())
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def test_container_does_not_choose_its_level_in_the_journal(starter, journal, tmp_path):
+    """Our own lines have theirs, and go where the unit's go."""
+    starter.act("echo '<0>out'; echo '<0>error' >&2; stat -L -c %d:%i /proc/self/fd/2; "
+                "echo $JOURNAL_STREAM; ls -l /proc/self/fd")
+    starter.resolv_conf.unlink()
+    with open(tmp_path / "stream", "w+") as own:
+        environment = {"JOURNAL_STREAM": journal_stream(own)}
+        started = starter.start(environment, stdout=own, stderr=own)
+        header, lines = received(journal).split("\n0\n0\n0\n0\n")
+        assert started.wait() == 0
+        own.seek(0)
+        assert own.read() == "<4>start: no resolv.conf is copied: there is no /etc/resolv.conf\n"
+    assert header == "container web\n\n6"
+    out, error, stream, named, *descriptors = lines.splitlines()
+    assert (out, error) == ("<0>out", "<0>error")
+    assert named == stream
+    assert not any(str(tmp_path / "stream") in line for line in descriptors)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_stream_that_is_not_the_journal_stays(starter, journal, tmp_path, stream):
+    starter.act("echo out; echo error >&2")
+    with open(tmp_path / "stream", "w+") as own, open(tmp_path / "other", "w+") as other:
+        streams = {"stdout": other, "stderr": other, stream: own}
+        starter.start({"JOURNAL_STREAM": journal_stream(own)}, **streams)
+        to_journal = received(journal)
+        other.seek(0)
+        printed = other.read()
+    words = {"stdout": "out\n", "stderr": "error\n"}
+    assert to_journal.endswith("\n0\n0\n0\n0\n" + words.pop(stream))
+    assert [printed] == list(words.values())
+
+
+def test_no_journal_no_stream(starter, journal):
+    starter.act("echo out; echo error >&2")
+    done = starter.run({"JOURNAL_STREAM": "1:1"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "error\n")
+
+
+def test_journal_that_is_gone(starter, tmp_path):
+    with open(tmp_path / "stream", "w+") as own:
+        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stderr=own)
+        assert started.wait() == EX_OSERR
+        own.seek(0)
+        assert own.read() == ("<3>start: cannot open a stream to the journal: nobody listens at "
+                              "/run/systemd/journal/stdout\n")
+    assert not starter.called
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+def test_nspawn_that_cannot_be_executed(starter, journal, tmp_path):
+    """The line that says so has its level, and goes where the unit's lines go."""
+    starter.be_stub("#!/no/such/interpreter\n")
+    with open(tmp_path / "stream", "w+") as own:
+        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stderr=own)
+        assert started.wait() == NOT_FOUND
+        own.seek(0)
+        assert own.read().startswith("<3>start: cannot execute ")
+    assert not starter.copy.exists()
 
 
 # The guard of early stops
