@@ -156,7 +156,9 @@ bool sees_program(const Nix& nix, const std::string& program) {
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
                                              const Nix& nix, const std::string& container_init,
                                              bool links_journal) {
-  Words command = {"systemd-nspawn", "--keep-unit", "-M", config.instance, "-D", config.root};
+  // Its default: NAME.nspawn is read for what the command line leaves open, systemd.nspawn(5).
+  Words command = {"systemd-nspawn", "--keep-unit", "--settings=yes", "-M",
+                   config.instance,  "-D",          config.root};
   add_network(command, config);
 #ifdef __x86_64__
   if (nix.is_i686) command.emplace_back("--personality=x86");
