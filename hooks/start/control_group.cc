@@ -23,7 +23,7 @@ bool is_unified() {
 }
 
 // "0::PATH" is the line of the unified hierarchy.
-std::string own_directory() {
+std::string own_control_group() {
   const auto text = read_file("/proc/self/cgroup");
   for (const auto line : split_list(text ? *text : std::string_view{}, '\n'))
     if (line.starts_with("0::/")) return kMountPoint + std::string(line.substr(3));
@@ -38,7 +38,7 @@ bool is_alone_in(const std::string& directory) {
 
 Descriptor open_subgroup(const std::string& name) {
   if (!is_unified()) return Descriptor();
-  const std::string own = own_directory();
+  const std::string own = own_control_group();
   if (own.empty() || !is_alone_in(own)) return Descriptor();
   const std::string path = own + '/' + name;
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)

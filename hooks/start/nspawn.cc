@@ -137,9 +137,9 @@ constexpr std::array<BindFlag, 4> kBindFlags = {{{"--bind", path_of_bind},
                                                  {"--overlay", path_of_overlay},
                                                  {"--overlay-ro", path_of_overlay}}};
 
-// The program's path inside: a store is there already.
+// Gives the program's path inside.
 std::string bind_container_init(Words& command, const Nix& nix, const std::string& program) {
-  if (nix.has_store && program.starts_with("/nix/store/")) return program;
+  if (sees_program(nix, program)) return program;
   command.push_back(fmt::format("--bind-ro={}:{}", escaped(program), kInside));
   return std::string(kInside);
 }
@@ -151,6 +151,10 @@ std::string stage2_path(const Config& config, const Nix& nix) {
   if (!config.system_path.empty()) return config.system_path + "/init";
   if (nix.has_system || !config.flake.empty()) return std::string(kNixosSystem) + "/init";
   return "/sbin/init";
+}
+
+bool sees_program(const Nix& nix, const std::string& program) {
+  return nix.has_store && program.starts_with("/nix/store/");
 }
 
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,

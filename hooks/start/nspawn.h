@@ -13,6 +13,9 @@ namespace container_init {
 // The real init, as a path inside.
 std::string stage2_path(const Config& config, const Nix& nix);
 
+// Whether the container finds the program where the host has it. Else it is bound into it.
+bool sees_program(const Nix& nix, const std::string& program);
+
 // The whole command, without a path. `container_init` is the program on the host; of the
 // environment the values that container-init reads, and PATH, are handed over. The journal of the
 // container is linked to the host's unless that is not wanted, or the container ephemeral.

@@ -56,7 +56,7 @@ bool is_of_nixos(std::string_view path) { return path.starts_with("/run/nixos-co
 
 bool is_runtime_directory(const Config& config) {
   const std::string root = without_slashes_at_end(config.root);
-  if (root == "/run/containers/" + config.instance) return true;
+  if (root == "/run/container-init/" + config.instance) return true;
   const char* directories = std::getenv("RUNTIME_DIRECTORY");
   if (directories == nullptr || is_of_nixos(root)) return false;
   return std::ranges::count(split_list(directories, ':'), root) > 0;

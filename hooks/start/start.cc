@@ -23,6 +23,8 @@
 #include "hooks/process.h"
 #include "hooks/start/nix.h"
 #include "hooks/start/nspawn.h"
+#include "hooks/start/plain_journal_output.h"
+#include "hooks/start/program_copy.h"
 #include "hooks/start/resolv_conf.h"
 #include "hooks/start/root.h"
 #include "hooks/start/root_checks.h"
@@ -83,7 +85,7 @@ std::vector<HostDirectory> host_directories(const Config& config, const Nix& nix
   return directories;
 }
 
-std::string own_directory() {
+std::string directory_of_this_program() {
   const auto self = read_link("/proc/self/exe");
   if (!self) throw system_error(errno, "read /proc/self/exe");
   return self->substr(0, self->rfind('/'));
@@ -102,7 +104,7 @@ Programs find_programs() {
     throw Error(Exit::not_found,
                 "cannot find systemd-nspawn in PATH: Debian and Fedora have it in the package "
                 "systemd-container");
-  found.container_init = own_directory() + "/container-init";
+  found.container_init = directory_of_this_program() + "/container-init";
   if (access(found.container_init.c_str(), X_OK) != 0)
     throw system_error(errno, "find " + found.container_init, "it belongs beside start",
                        Exit::not_found);
@@ -192,7 +194,7 @@ Nix prepare_host(const Config& config, const Nix& nix) {
 }
 
 // One argument a line.
-std::string shown(const std::vector<std::string>& command) {
+std::string as_shell_command(const std::vector<std::string>& command) {
   std::string text;
   for (const std::string& word : command)
     text += (text.empty() ? "" : " \\\n  ") + shell_quote(word);
@@ -224,12 +226,23 @@ void print_preparation(const Config& config, const std::optional<Root>& root, co
 }
 
 void print_all(const Config& config, const std::optional<Root>& root, const Nix& nix,
+               const Programs& programs, const BoundProgram& bound,
                const std::vector<std::string>& command) {
   print_preparation(config, root, nix);
-  print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + shown(command));
+  if (bound.is_copy)
+    print(fmt::format("install -m 755 {} {}\n", shell_quote(programs.container_init),
+                      shell_quote(bound.path)));
+  print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + as_shell_command(command));
   const Plan plan = make_host_plan(config.network);
-  if (!plan.empty()) print("# when systemd-nspawn has made the links:\n");
+  if (bound.is_copy || !plan.empty()) print("# when systemd-nspawn has made the links:\n");
+  if (bound.is_copy) print(fmt::format("rm {}\n", shell_quote(bound.path)));
   print(ip_commands(plan));
+}
+
+BoundProgram bound_program(const Config& config, const Nix& nix, const Programs& programs) {
+  const std::string& program = programs.container_init;
+  if (sees_program(nix, program)) return {.path = program};
+  return {.path = copy_path(config, program), .is_copy = true};
 }
 
 int prepare_and_execute(const Options& options, const Log& log) {
@@ -240,14 +253,14 @@ int prepare_and_execute(const Options& options, const Log& log) {
   const auto root = open_root(config);
   if (root) refuse_traps(config, *root);
   const std::string no_journal = root ? reason_against_journal_link(*root) : std::string{};
-  const auto command_with = [&](const Nix& nix) {
-    return make_nspawn_command(config, environment, nix, programs.container_init,
-                               no_journal.empty());
-  };
   const Nix nix = look_at_nix(config);
+  const BoundProgram bound = bound_program(config, nix, programs);
+  const auto command_with = [&](const Nix& found) {
+    return make_nspawn_command(config, environment, found, bound.path, no_journal.empty());
+  };
   require_system(config, root, stage2_path(config, nix), command_with(nix));
   if (options.dry_run) {
-    print_all(config, root, nix, command_with(nix));
+    print_all(config, root, nix, programs, bound, command_with(nix));
     return 0;
   }
   auto command = command_with(prepare_host(config, nix));
@@ -255,7 +268,10 @@ int prepare_and_execute(const Options& options, const Log& log) {
   if (!no_journal.empty()) log.warning("the journal is not linked to the host's: " + no_journal);
   command.front() = programs.nspawn;
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
-  leave_waiter(config, programs.container_init, log);
+  std::optional<ProgramCopy> copy;
+  if (bound.is_copy) copy.emplace(programs.container_init, bound.path);
+  leave_waiter(config, bound, log);
+  const PlainJournalOutput output("container " + config.instance);
   exec_program(command);
 }
 

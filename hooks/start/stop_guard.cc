@@ -3,10 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <optional>
 #include <string>
 
 #include <fmt/core.h>
@@ -18,34 +16,8 @@
 namespace container_init {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
 // systemd's SIGCONT follows its SIGTERM; it may be interrupted between the two.
-constexpr milliseconds kBetweenSignals{100};
-
-// Longer the longer it lasts: that many containers start slowly must not slow them further.
-milliseconds next_pause(steady_clock::duration elapsed) {
-  return std::clamp(std::chrono::duration_cast<milliseconds>(elapsed / 8), milliseconds{1},
-                    milliseconds{250});
-}
-
-// Whether PID 1 is past container-init's first step. Stage 2 may show the signal as not blocked
-// while it waits for it, sigwaitinfo(2).
-bool takes_signals(pid_t leader, const Nspawn& nspawn) {
-  const auto status = status_of(leader);
-  if (!status || !status->is_init) return false;
-  if (contains_signal(status->blocked, kStopSignal)) return true;
-  const auto program = program_of(leader);
-  return program && program != program_of(nspawn.process) &&
-         program != identify(nspawn.container_init);
-}
-
-std::optional<pid_t> find_leader(const Nspawn& nspawn) {
-  for (const pid_t child : children_of(nspawn.process))
-    if (takes_signals(child, nspawn)) return child;
-  return std::nullopt;
-}
+constexpr std::chrono::milliseconds kBetweenSignals{100};
 
 bool was_asked_to_stop(pid_t nspawn) {
   const auto status = status_of(nspawn);
@@ -68,18 +40,14 @@ void keep_trace_of_stop() {
   sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-void repeat_lost_stop(const Nspawn& nspawn) {
-  const auto begin = steady_clock::now();
-  std::optional<pid_t> leader;
-  while (!(leader = find_leader(nspawn)))
-    if (ends_within(nspawn.end, next_pause(steady_clock::now() - begin))) return;
-  const Descriptor container = open_process(*leader);
-  if (!container.is_open()) return;
-  if (ends_within(nspawn.end, kBetweenSignals) || !was_asked_to_stop(nspawn.process)) return;
+void repeat_lost_stop(const NspawnProcess& nspawn) {
+  const Descriptor init = wait_for_init(nspawn);
+  if (!init.is_open()) return;
+  if (ends_within(nspawn.pidfd, kBetweenSignals) || !was_asked_to_stop(nspawn.process)) return;
   if (nspawn.sends_stop_signal) {
-    send_signal(container, kStopSignal);
+    send_signal(init, kStopSignal);
   } else {
-    send_signal(nspawn.end, SIGTERM);
+    send_signal(nspawn.pidfd, SIGTERM);
   }
 }
 

@@ -21,56 +21,65 @@
 #include "hooks/pidfd.h"
 #include "hooks/process.h"
 #include "hooks/start/control_group.h"
+#include "hooks/start/nspawn_process.h"
 #include "hooks/start/stop_guard.h"
 
 namespace container_init {
 namespace {
 
-// What the waiter has from us.
+// What the waiter is left with.
 struct Waiter {
   const Network& network;
   const Log& log;
-  Nspawn nspawn;
+  const BoundProgram& program;
+  NspawnProcess nspawn;
   bool guards_stop = can_guard_stop();
   Rtnetlink rtnetlink{};
   LinkEvents events{};
 };
 
-// Also the default.
+// An empty name is the default, which is that signal.
 bool is_stop_signal(const std::string& name) {
   return name.empty() || name == "SIGRTMIN+3" || name == "RTMIN+3" ||
          name == std::to_string(kStopSignal);
 }
 
-// We, after execve(2).
-Nspawn make_nspawn(const Config& config, const std::string& container_init) {
+// This process keeps its number when it becomes systemd-nspawn.
+NspawnProcess this_as_nspawn(const Config& config, const BoundProgram& program) {
   return {.process = getpid(),
-          .end = open_process(getpid()),
-          .container_init = container_init,
+          .pidfd = open_process(getpid()),
+          .container_init = identify(program.path),
           .sends_stop_signal = is_stop_signal(config.kill_signal)};
 }
 
 void configure(Waiter& waiter) {
   const LinkNames names = names_of(make_host_plan(waiter.network));
   const Links links =
-      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn.end.get());
+      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn.pidfd.get());
   if (!failing(names, links, exists).empty()) return;
   try {
     configure_host_end(waiter.rtnetlink, waiter.network, links);
   } catch (const Error&) {
-    // With the container go its links; that it ended, and why, is for systemd-nspawn to say.
-    if (!ends_within(waiter.nspawn.end, std::chrono::milliseconds{50})) throw;
+    // The links disappear when the container ends. systemd-nspawn itself then says why it ended.
+    if (!ends_within(waiter.nspawn.pidfd, std::chrono::milliseconds{50})) throw;
   }
 }
 
 // systemd-nspawn takes the first SIGTERM to the container, and ends at the second.
-void end_nspawn(const Descriptor& nspawn_end) {
+void end_nspawn(const Descriptor& nspawn) {
   using std::chrono::milliseconds;
   for (const milliseconds patience : {milliseconds{200}, milliseconds{3000}}) {
-    send_signal(nspawn_end, SIGTERM);
-    if (ends_within(nspawn_end, patience)) return;
+    send_signal(nspawn, SIGTERM);
+    if (ends_within(nspawn, patience)) return;
   }
-  send_signal(nspawn_end, SIGKILL);
+  send_signal(nspawn, SIGKILL);
+}
+
+// systemd-nspawn makes the links after all binds. Where there is none, PID 1 shows that it is done.
+void remove_copy(const Waiter& waiter) {
+  if (!waiter.program.is_copy) return;
+  if (make_host_plan(waiter.network).empty()) wait_for_init(waiter.nspawn);
+  unlink(waiter.program.path.c_str());
 }
 
 // A failure is the unit's: it ends with our status and shows our reason. systemd-nspawn, as its
@@ -79,6 +88,7 @@ int wait_and_configure(Waiter& waiter) {
   const int status = report_errors(waiter.log, [&] {
     try {
       configure(waiter);
+      remove_copy(waiter);
       if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn);
     } catch (const Error& error) {
       take_over_unit(waiter.nspawn.process, summarize(error));
@@ -86,24 +96,26 @@ int wait_and_configure(Waiter& waiter) {
     }
     return 0;
   });
-  if (status != 0) end_nspawn(waiter.nspawn.end);
+  if (status == 0) return status;
+  end_nspawn(waiter.nspawn.pidfd);
+  if (waiter.program.is_copy) unlink(waiter.program.path.c_str());
   return status;
 }
 
 // Standard error stays, for the errors. False, with errno, where that cannot be.
-bool let_go_of_descriptors(const Waiter& waiter) {
+bool close_other_descriptors(const Waiter& waiter) {
   const Descriptor null = above_standard_streams(Descriptor(open("/dev/null", O_RDWR | O_CLOEXEC)));
   if (dup2(null.get(), STDIN_FILENO) < 0 || dup2(null.get(), STDOUT_FILENO) < 0) return false;
-  close_all_but({null.get(), waiter.nspawn.end.get(), waiter.rtnetlink.descriptor(),
+  close_all_but({null.get(), waiter.nspawn.pidfd.get(), waiter.rtnetlink.descriptor(),
                  waiter.events.descriptor()});
   return true;
 }
 
-// Forks a second time: the waiter becomes a child of the service manager, as systemd-nspawn would
-// count one of its own parent's with its own. Gives errno, 0 where all went well.
+// Forks a second time, so that the waiter becomes a child of the service manager: systemd-nspawn
+// would take one of its own for a process of the container. Gives errno, 0 where all went well.
 int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
   if (control_group.is_open() && !write_all(control_group.get(), "0")) return errno;
-  if (!let_go_of_descriptors(waiter)) return errno;
+  if (!close_other_descriptors(waiter)) return errno;
   const pid_t child = fork();
   if (child < 0) return errno;
   if (child == 0) _exit(wait_and_configure(waiter));
@@ -112,10 +124,12 @@ int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
 
 }  // namespace
 
-void leave_waiter(const Config& config, const std::string& container_init, const Log& log) {
-  Waiter waiter{
-      .network = config.network, .log = log, .nspawn = make_nspawn(config, container_init)};
-  if (make_host_plan(config.network).empty() && !waiter.guards_stop) return;
+void leave_waiter(const Config& config, const BoundProgram& program, const Log& log) {
+  Waiter waiter{.network = config.network,
+                .log = log,
+                .program = program,
+                .nspawn = this_as_nspawn(config, program)};
+  if (make_host_plan(config.network).empty() && !program.is_copy && !waiter.guards_stop) return;
   const Descriptor control_group = open_subgroup("waiter");
   const pid_t child = fork();
   if (child == 0) _exit(fork_waiter(waiter, control_group));

@@ -20,10 +20,10 @@ PRIVATE_HOST = ["unshare", "--mount", "sh", "-c",
                 'mount -n --bind "$1" /etc && mount -n --bind "$2" /run && shift 2 && exec "$@"',
                 "sh"]
 
-# A machine with /nix, such as one on which Nix is installed, hides it: most containers have none.
+# And without a /nix that this machine may have.
 WITHOUT_NIX = ["sh", "-c", '[ ! -d /nix ] || mount -n -t tmpfs tmpfs /nix; exec "$@"', "sh"]
 
-# And with another /nix, for which there is no place to mount it at: a directory $1 is the new root.
+# Or with another /nix, for which there is no place to mount it at: a directory $1 is the new root.
 PRIVATE_NIX = ["unshare", "--mount", "sh", "-ec", """\
 mount -n -t tmpfs tmpfs "$1"
 mkdir "$1/nix"
@@ -68,6 +68,7 @@ class Starter:
         self.resolv_conf.write_text("nameserver 192.0.2.1\n")
         (self.root / "sbin").mkdir(parents=True)
         (self.root / "sbin/init").touch()
+        self.copy = path / ".web.container-init"  # what the container is given
         self._stub = self.bin / "systemd-nspawn"
         self.be_stub(STUB)
         self.act("")

@@ -5,6 +5,7 @@ import pathlib
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -46,7 +47,7 @@ def test_arguments(starter):
         "--network-macvlan=a", "--network-macvlan=b", "--notify-ready=yes",
         "--kill-signal=SIGRTMIN+3", "--link-journal=try-guest", *passed,
         "--setenv=WAIT_CARRIER=10", f"--setenv=PATH={path}", "--capability=CAP_KILL,CAP_CHOWN",
-        "--tmpfs=/tmp", f"--bind-ro={starter.build}/container-init:{INSIDE}", "--bind=/a b", "-q",
+        "--tmpfs=/tmp", f"--bind-ro={starter.copy}:{INSIDE}", "--bind=/a b", "-q",
         "", INSIDE, "/stage 2"]
 
 
@@ -247,7 +248,7 @@ def test_what_is_bound_may_be_linked_to(starter):
 
 @DRY
 @pytest.mark.parametrize("root,runtime_directory", [
-    ("/run/containers/web", None), ("/run/containers/web//", None), ("/run/a/b", "/run/a/b"),
+    ("/run/container-init/web", None), ("/run/container-init/web//", None), ("/run/a/b", "/run/a/b"),
     ("/run/a/b/", "/run/c:/run/a/b")])
 def test_runtime_directory(starter, root, runtime_directory, arguments):
     """systemd would give it, and all that the container has made in it, another owner."""
@@ -263,7 +264,7 @@ def test_runtime_directory(starter, root, runtime_directory, arguments):
     assert not starter.called
 
 
-@pytest.mark.parametrize("root", ["/run/containers/web/root", "/run/nixos-containers/web"])
+@pytest.mark.parametrize("root", ["/run/container-init/web/root", "/run/nixos-containers/web"])
 def test_root_in_the_runtime_directory(starter, root):
     """That of NixOS' own units is the directory itself."""
     directory = "/".join(root.split("/")[:4])
@@ -614,14 +615,15 @@ def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
     shutil.rmtree(starter.run_directory / "containers")
     starter.forget()
     assert starter.run(variables).returncode == 0
+    wait_until(lambda: not starter.waiters(), pause=0.05)
     assert (starter.arguments, starter.stub_environment, tree(tmp_path)) == by_shell
 
 
 def test_dry_run_shows_the_host_s_end(starter):
     printed = starter.run(DUAL_STACK, "--dry-run").stdout
     later = printed.partition("# when systemd-nspawn has made the links:\n")[2]
-    assert later == starter.network.post_start(DUAL_STACK, "--dry-run").stdout
-    assert "# when" not in starter.run({}, "--dry-run").stdout
+    assert later == (f"rm {starter.copy}\n"
+                     + starter.network.post_start(DUAL_STACK, "--dry-run").stdout)
 
 
 # The waiter
@@ -662,10 +664,69 @@ def test_link_of_a_long_name(starter):
     assert starter.network.host.addresses("ve-really-lFYWO") == {"10.1.0.1/32", "fd01::1/128"}
 
 
-def test_no_link_no_waiter(starter):
+def test_waiter_without_links_removes_the_copy(starter):
+    """When systemd-nspawn ends, as this one never has a container."""
     starter.act("exec sleep 60")
-    starter.start({"PRIVATE_NETWORK": "1"})
-    assert starter.waiters() == []
+    started = starter.start({"PRIVATE_NETWORK": "1"})
+    assert len(starter.waiters()) == 1
+    assert starter.copy.exists()
+    started.kill()
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    assert not starter.copy.exists()
+
+
+# The program
+
+
+def test_program_that_the_container_gets(starter):
+    """A copy with a mode of its own; it is gone with the links, which are made after all binds."""
+    starter.act(f'cp -p {starter.copy} "$0.program"; umask >"$0.umask"\n'
+                "ip link add ve-web type veth peer name host0\nexec sleep 60")
+    starter.copy.write_text("left by an earlier start")
+    starter.start(DUAL_STACK, before=["sh", "-c", 'umask 077; exec "$0"'])
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    given = starter.bin / "systemd-nspawn.program"
+    assert given.read_bytes() == (starter.build / "container-init").read_bytes()
+    assert given.stat().st_mode & 0o7777 == 0o755
+    assert not starter.copy.exists()
+
+
+@pytest.mark.parametrize("at_place", ["link", "hard link"])
+def test_nothing_is_written_through_what_is_at_the_place_of_the_copy(starter, tmp_path, at_place):
+    victim = tmp_path / "victim"
+    victim.write_text("text")
+    if at_place == "link":
+        starter.copy.symlink_to(victim)
+    else:
+        starter.copy.hardlink_to(victim)
+    assert starter.run().returncode == 0
+    assert victim.read_text() == "text"
+
+
+@pytest.mark.parametrize("option", ["noexec", "ro"])
+def test_copy_where_the_roots_hold_no_programs(starter, tmp_path, option):
+    """It goes beside the program then."""
+    place, libexec = tmp_path / "place", tmp_path / "libexec"
+    shutil.copytree(starter.root, place / "web")
+    libexec.mkdir()
+    for program in ("start", "container-init"):
+        shutil.copy(starter.build / program, libexec)
+    remount = (f'mount --bind "{place}" "{place}" && mount -o remount,bind,{option} "{place}" && '
+               f'mount --bind "{starter.root}" "{place}/web" && exec "$0"')
+    done = starter.run_command(["sh", "-c", remount, libexec / "start"],
+                               {"root": str(place / "web")})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"--bind-ro={libexec}/.web.container-init:{INSIDE}" in starter.arguments
+    wait_until(lambda: not (libexec / ".web.container-init").exists())
+
+
+def test_copy_that_cannot_be_made(starter):
+    starter.copy.mkdir()
+    done = starter.run()
+    assert done.returncode == EX_OSERR
+    assert done.stderr == (f"start: cannot copy {starter.build}/container-init to {starter.copy}: "
+                           "File exists\n")
+    assert not starter.called
 
 
 def test_waiter_ends_with_nspawn(starter):
@@ -771,6 +832,95 @@ def test_closed_standard_streams(starter, closed):
     assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
 
 
+# The journal
+
+
+@pytest.fixture
+def journal(starter):
+    """Where systemd-journald takes streams, by a path that is short enough for a socket."""
+    directory = starter.run_directory / "systemd/journal"
+    directory.mkdir(parents=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{descriptor}/stdout")
+        os.close(descriptor)
+        listener.listen()
+        listener.settimeout(10)
+        yield listener
+
+
+def received(journal):
+    stream, _ = journal.accept()
+    with stream, stream.makefile() as lines:
+        return lines.read()
+
+
+def journal_stream(opened):
+    status = os.fstat(opened.fileno())
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def test_container_does_not_choose_its_level_in_the_journal(starter, journal, tmp_path):
+    """Our own lines have theirs, and go where the unit's go."""
+    starter.act("echo '<0>out'; echo '<0>error' >&2; stat -L -c %d:%i /proc/self/fd/2; "
+                "echo $JOURNAL_STREAM; ls -l /proc/self/fd")
+    starter.resolv_conf.unlink()
+    with open(tmp_path / "stream", "w+") as own:
+        environment = {"JOURNAL_STREAM": journal_stream(own)}
+        started = starter.start(environment, stdout=own, stderr=own)
+        header, lines = received(journal).split("\n0\n0\n0\n0\n")
+        assert started.wait() == 0
+        own.seek(0)
+        assert own.read() == "<4>start: no resolv.conf is copied: there is no /etc/resolv.conf\n"
+    assert header == "container web\n\n6"
+    out, error, stream, named, *descriptors = lines.splitlines()
+    assert (out, error) == ("<0>out", "<0>error")
+    assert named == stream
+    assert not any(str(tmp_path / "stream") in line for line in descriptors)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_stream_that_is_not_the_journal_stays(starter, journal, tmp_path, stream):
+    starter.act("echo out; echo error >&2")
+    with open(tmp_path / "stream", "w+") as own, open(tmp_path / "other", "w+") as other:
+        streams = {"stdout": other, "stderr": other, stream: own}
+        starter.start({"JOURNAL_STREAM": journal_stream(own)}, **streams)
+        to_journal = received(journal)
+        other.seek(0)
+        printed = other.read()
+    words = {"stdout": "out\n", "stderr": "error\n"}
+    assert to_journal.endswith("\n0\n0\n0\n0\n" + words.pop(stream))
+    assert [printed] == list(words.values())
+
+
+def test_no_journal_no_stream(starter, journal):
+    starter.act("echo out; echo error >&2")
+    done = starter.run({"JOURNAL_STREAM": "1:1"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "error\n")
+
+
+def test_journal_that_is_gone(starter, tmp_path):
+    with open(tmp_path / "stream", "w+") as own:
+        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stderr=own)
+        assert started.wait() == EX_OSERR
+        own.seek(0)
+        assert own.read() == ("<3>start: cannot open a stream to the journal: nobody listens at "
+                              "/run/systemd/journal/stdout\n")
+    assert not starter.called
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+def test_nspawn_that_cannot_be_executed(starter, journal, tmp_path):
+    """The line that says so has its level, and goes where the unit's lines go."""
+    starter.be_stub("#!/no/such/interpreter\n")
+    with open(tmp_path / "stream", "w+") as own:
+        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stderr=own)
+        assert started.wait() == NOT_FOUND
+        own.seek(0)
+        assert own.read().startswith("<3>start: cannot execute ")
+    assert not starter.copy.exists()
+
+
 # The guard of early stops
 
 
@@ -795,4 +945,5 @@ def test_no_guard_outside_of_a_unit(starter, variables):
     starter.be_stub(WAITING_STUB)
     started = starter.start(variables)
     assert not has_signal(started.pid, "SigBlk", signal.SIGCONT)
-    assert len(starter.waiters()) == (1 if variables == DUAL_STACK else 0)
+    started.kill()
+    wait_until(lambda: not starter.waiters(), pause=0.05)

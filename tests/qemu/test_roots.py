@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import json
+import os
 import pathlib
 import shutil
 import stat
@@ -10,7 +12,7 @@ import sys
 
 import pytest
 
-from host import PAIR
+from host import PAIR, succeed
 
 VICTIM = pathlib.Path("/srv/victim")
 
@@ -149,3 +151,125 @@ def test_swapped_while_it_starts(container, once, victim, record_property, name)
         remove(directory, link)
     for kind in sorted(set(outcomes)):
         record_property(f"{outcomes.count(kind)} of {len(outcomes)}", kind)
+
+
+def mode(path):
+    return stat.S_IMODE(pathlib.Path(path).stat().st_mode)
+
+
+def test_directories_of_containers_are_closed(host):
+    """By tmpfiles.d(5), since boot."""
+    assert mode("/run/containers") == 0o700
+    assert mode("/var/lib/containers") == 0o700
+
+
+# What is bound is the system, so that start may make the root.
+BOUND_SYSTEM = "--bind-ro=/var/lib/containers/once/sbin:/sbin"
+
+
+def test_runtime_directory_is_no_root(container, once):
+    web = container(once, root="/run/container-init/once", EXTRA_NSPAWN_FLAGS=BOUND_SYSTEM, **PAIR)
+    assert web.try_start().returncode != 0
+    assert web.property("ExecMainStatus") == "78"
+    assert ('start: root="/run/container-init/once": systemd changes the owner of a runtime directory; '
+            "wanted: a directory in it, such as /run/container-init/once/root\n") in web.journal()
+
+
+def test_root_in_the_runtime_directory(host, container, once):
+    """It is the container's alone while that runs, and gone with it."""
+    root = pathlib.Path("/run/container-init/once/root")
+    web = container(once, root=str(root), EXTRA_NSPAWN_FLAGS=BOUND_SYSTEM, PRIVATE_USERS="pick",
+                    **PAIR)
+    web.start()
+    planted = web.inside("/root/planted")
+    planted.touch()
+    shutil.chown(planted, 12345, 12345)
+    planted.chmod(0o4755)
+    web.drop_in("ExecReload=", "ExecReload=/bin/true")
+    before = listing(root)
+    succeed("systemctl", "reload", web.service)
+    assert listing(root) == before
+    assert mode(root.parent) & 0o022 == 0
+    assert root.parent.stat().st_uid == 0
+    web.stop()
+    assert not root.parent.exists()
+
+
+def test_empty_root_at_each_start(container):
+    """As the manual has it: what the container writes is limited, in none of the host's directories,
+    and gone with it."""
+    web = container(EXTRA_NSPAWN_FLAGS="--volatile=overlay", **PAIR)
+    web.start()
+    before = listing(web.root)
+    for _ in range(2):
+        (web.inside("/etc") / "planted").touch()
+        space = os.statvfs(web.inside("/"))
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        assert space.f_blocks * space.f_frsize < memory / 4
+        web.start("restart")
+        assert not (web.inside("/etc") / "planted").exists()
+    web.stop()
+    assert listing(web.root).keys() == before.keys()
+
+
+def test_journal_of_another_container(container):
+    """The ID is the container's to choose."""
+    machine_id = "0123456789abcdef0123456789abcdef"
+    journals = pathlib.Path("/var/log/journal")
+    link = journals / machine_id
+    is_new = not journals.exists()
+    journals.mkdir(exist_ok=True)
+    try:
+        for name in ("mail", "web"):
+            one = container(name)
+            (one.root / "etc").mkdir()
+            (one.root / "etc/machine-id").write_text(f"{machine_id}\n")
+            one.start()
+            assert link.readlink() == pathlib.Path(f"/var/lib/containers/mail{link}")
+        assert (f"start: the journal is not linked to the host's: {link} is there and not of this "
+                "root\n") in one.journal()
+    finally:
+        link.unlink(missing_ok=True)
+        if is_new:
+            journals.rmdir()
+
+
+SHOUTING = """
+[Unit]
+DefaultDependencies=no
+Before=multi-user.target
+
+[Service]
+Type=oneshot
+StandardOutput=tty
+TTYPath=/dev/console
+ExecStart=/bin/echo '<0>to all of you'
+"""
+
+
+def priority_of(container, text):
+    succeed("journalctl", "--sync")
+    shown = succeed("journalctl", "--output=json", "--unit", container.service)
+    (entry,) = [entry for entry in map(json.loads, shown.splitlines()) if entry["MESSAGE"] == text]
+    return entry["PRIORITY"]
+
+
+def test_container_that_shouts(debian):
+    """Its lines have one level, shown as those of the unit; ours have their own."""
+    web, root = debian(**PAIR)
+    root.add_unit("shout.service", SHOUTING, "multi-user.target")
+    web.start()
+    assert priority_of(web, "<0>to all of you") == "6"
+    warning = "start: the journal is not linked to the host's: etc/machine-id is that of the host"
+    assert priority_of(web, warning) == "4"
+    assert "<0>to all of you" in succeed("systemctl", "status", "--lines=1000", web.service)
+    web.stop()
+
+
+def test_container_does_not_call_itself_by_the_host_s_name(debian):
+    """Its root has the host's etc/hostname, as debootstrap leaves it."""
+    web, root = debian(**PAIR)
+    assert (root.root / "etc/hostname").read_text() == pathlib.Path("/etc/hostname").read_text()
+    web.start()
+    assert succeed("nsenter", "--uts", "--target", str(web.leader()), "hostname") == "web\n"
+    web.stop()

@@ -57,8 +57,8 @@ void run_nspawn(bool is_asked_to_stop) {
 int guarded(bool is_asked_to_stop, bool sends_stop_signal) {
   Child nspawn([=] { run_nspawn(is_asked_to_stop); });
   repeat_lost_stop({.process = nspawn.pid(),
-                    .end = open_process(nspawn.pid()),
-                    .container_init = "/no/such/program",
+                    .pidfd = open_process(nspawn.pid()),
+                    .container_init = {},
                     .sends_stop_signal = sends_stop_signal});
   return nspawn.wait();
 }
@@ -115,7 +115,7 @@ TEST_CASE("the guard ends with systemd-nspawn, though it never had a container")
   Child nspawn([] { nanosleep(&kMoment, nullptr); });
   const auto begin = steady_clock::now();
   repeat_lost_stop({.process = nspawn.pid(),
-                    .end = open_process(nspawn.pid()),
+                    .pidfd = open_process(nspawn.pid()),
                     .container_init = {},
                     .sends_stop_signal = true});
   CHECK(steady_clock::now() - begin < 5s);
@@ -129,7 +129,7 @@ TEST_CASE("a child that is no container is not taken for one") {
     _exit(WEXITSTATUS(helper.wait()));
   });
   repeat_lost_stop({.process = nspawn.pid(),
-                    .end = open_process(nspawn.pid()),
+                    .pidfd = open_process(nspawn.pid()),
                     .container_init = {},
                     .sends_stop_signal = true});
   CHECK(WEXITSTATUS(nspawn.wait()) == kNotStopped);

@@ -1,0 +1,74 @@
+#include "hooks/start/program_copy.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "common/base/descriptor.h"
+#include "common/base/error.h"
+
+namespace container_init {
+namespace {
+
+// "/" and "a" have none above them.
+std::string directory_of(const std::string& path) {
+  const auto end = path.find_last_not_of('/');
+  const auto slash = path.rfind('/', end);
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+// Of a directory that is yet to be made, its parent's.
+bool can_hold_programs(const std::string& directory) {
+  struct statvfs status {};
+  if (statvfs(directory.c_str(), &status) == 0)
+    return (status.f_flag & (ST_RDONLY | ST_NOEXEC)) == 0;
+  return errno == ENOENT && directory != "/" && can_hold_programs(directory_of(directory));
+}
+
+// False, with errno, where not all of it could be copied.
+bool copy_content(const Descriptor& from, const Descriptor& to) {
+  constexpr std::size_t kMost = 1 << 30;
+  ssize_t size = 0;
+  do {
+    size = sendfile(to.get(), from.get(), nullptr, kMost);
+  } while (size > 0 || (size < 0 && errno == EINTR));
+  return size == 0;
+}
+
+// Users of the container execute it too: the mode is set whatever the umask is.
+bool copy_program(const std::string& program, const std::string& path) {
+  constexpr mode_t kMode = 0755;
+  const Descriptor from(open(program.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!from.is_open()) return false;
+  const Descriptor to(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
+  return to.is_open() && copy_content(from, to) && fchmod(to.get(), kMode) == 0;
+}
+
+}  // namespace
+
+std::string copy_path(const Config& config, const std::string& program) {
+  const std::string beside_root = directory_of(config.root);
+  const std::string directory =
+      can_hold_programs(beside_root) ? beside_root : directory_of(program);
+  return fmt::format("{}/.{}.container-init", directory == "/" ? "" : directory, config.instance);
+}
+
+ProgramCopy::ProgramCopy(const std::string& program, std::string path) : path_(std::move(path)) {
+  unlink(path_.c_str());
+  if (copy_program(program, path_)) return;
+  const int error = errno;
+  unlink(path_.c_str());
+  throw system_error(error, fmt::format("copy {} to {}", program, path_));
+}
+
+ProgramCopy::~ProgramCopy() { unlink(path_.c_str()); }
+
+}  // namespace container_init
