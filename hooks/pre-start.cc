@@ -16,6 +16,7 @@
 #include "common/network/rtnetlink.h"
 #include "hooks/machined.h"
 #include "hooks/requirements.h"
+#include "hooks/unix_export.h"
 
 using namespace container_init;
 
@@ -72,6 +73,20 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
   check_bridges(required, links);
 }
 
+void remove_unix_export(const std::string& instance, const Log& log) {
+  if (!is_unix_export_mounted(instance)) return;
+  unmount_unix_export(instance);
+  log.notice(fmt::format("unmounted {}, left by an earlier run", unix_export_path(instance)));
+}
+
+void print_commands(const std::string& instance, bool registered, const Plan& deletion) {
+  if (registered)
+    print("machinectl terminate " + instance + "\n");
+  else if (is_unix_export_mounted(instance))
+    print("umount --lazy " + unix_export_path(instance) + "\n");
+  print(ip_commands(deletion));
+}
+
 void clear_the_way(const Config& config, bool dry_run, const Log& log) {
   const auto required = required_links(config);
   const LinkNames own = links_to_delete(config);
@@ -87,15 +102,12 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
   };
   Links links = look();
   const bool registered = is_registered(config.instance);
-  if (dry_run) {
-    if (registered) print("machinectl terminate " + config.instance + "\n");
-    print(ip_commands(make_deletion_plan(own, links)));
-    return;
-  }
+  if (dry_run) return print_commands(config.instance, registered, make_deletion_plan(own, links));
   if (registered) {
     remove_machine(config.instance, log);
     links = look();  // some went with it
   }
+  remove_unix_export(config.instance, log);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, exists).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);
