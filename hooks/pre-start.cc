@@ -19,6 +19,7 @@
 #include "hooks/machined.h"
 #include "hooks/notify.h"
 #include "hooks/requirements.h"
+#include "hooks/unix_export.h"
 
 using namespace container_init;
 
@@ -78,6 +79,20 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
   notify_status({});
 }
 
+void remove_unix_export(const std::string& instance, const Log& log) {
+  if (!is_unix_export_mounted(instance)) return;
+  unmount_unix_export(instance);
+  log.notice(fmt::format("unmounted {}, left by an earlier run", unix_export_path(instance)));
+}
+
+void print_commands(const std::string& instance, bool registered, const Plan& deletion) {
+  if (registered)
+    print("machinectl terminate " + instance + "\n");
+  else if (is_unix_export_mounted(instance))
+    print("umount --lazy " + unix_export_path(instance) + "\n");
+  print(ip_commands(deletion));
+}
+
 void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   const auto required = required_links(config);
   const LinkNames own = links_to_delete(config);
@@ -93,15 +108,12 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   };
   Links links = look();
   const bool registered = is_registered(config.instance);
-  if (dry_run) {
-    if (registered) print("machinectl terminate " + config.instance + "\n");
-    print(ip_commands(make_deletion_plan(own, links)));
-    return;
-  }
+  if (dry_run) return print_commands(config.instance, registered, make_deletion_plan(own, links));
   if (registered) {
     remove_machine(config.instance, log);
     links = look();  // its links may be gone with it
   }
+  remove_unix_export(config.instance, log);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, exists).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);

@@ -32,6 +32,12 @@ class Host:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def running(self, path):
+        """The programs that run, of this path or below it. A process that has ended has none, though
+        its parent may still have to wait for it."""
+        programs = self.run("readlink /proc/[0-9]*/exe").stdout.splitlines()
+        return [program for program in programs if program.startswith(path)]
+
 
 @contextlib.contextmanager
 def booted(root, program, binds):

@@ -6,6 +6,7 @@ import pytest
 
 import combinations
 from combinations import ADDRESSES, OTHERS
+from container import PRIVATE_RUN
 from namespace import NO_LEAK_CHECK
 
 PAIR = {"LOCAL_ADDRESS": "10.1.0.2"}
@@ -141,6 +142,37 @@ def test_dry_run_deletes_nothing(network):
     assert (done.returncode, done.stdout) == (0, "ip link delete dev ve-web\n")
     network.host.ip("link delete dev ve-web")
     assert network.host.links() == set()
+
+
+EXPORTS = "/run/systemd/nspawn/unix-export"
+
+
+def with_exports(network, script, build):
+    """With what a killed systemd-nspawn leaves mounted, of two containers."""
+    mounts = "".join(f"mkdir -p {EXPORTS}/{name}; mount -n -t tmpfs tmpfs {EXPORTS}/{name}; "
+                     for name in ("web", "other"))
+    return network.host.run([*PRIVATE_RUN, "sh", "-c", mounts + script, build / "pre-start"],
+                            {"INSTANCE": "web", **PAIR})
+
+
+def test_unmounts_what_a_killed_nspawn_left(network, build):
+    """The next one would not start over it. A process that has it open does not keep it there."""
+    done = with_exports(network, f'exec <{EXPORTS}/web; "$0" && grep unix-export /proc/self/mounts', build)
+    assert done.stderr == f"pre-start: unmounted {EXPORTS}/web, left by an earlier run\n"
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [f"{EXPORTS}/other"]
+
+
+def test_dry_run_unmounts_nothing(network, build):
+    done = with_exports(network, '"$0" --dry-run && grep --count unix-export /proc/self/mounts', build)
+    assert (done.stdout, done.stderr) == (f"umount --lazy {EXPORTS}/web\n2\n", "")
+
+
+def test_nothing_to_unmount(network, build):
+    """The directory alone, none for the container, and none at all, as before systemd 256."""
+    steps = [f"umount -n {EXPORTS}/web", f"rmdir {EXPORTS}/web",
+             f"umount -n {EXPORTS}/other && rm -r {EXPORTS}"]
+    done = with_exports(network, " && ".join(f'{step} && "$0"' for step in steps), build)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])

@@ -101,13 +101,14 @@ def test_start_restart_and_stop(containers):
     containers.start()
     for _ in range(2):
         assert host.succeeds(f"test -e {REGISTERED}/web")
+        assert host.running("/usr/bin/systemd-nspawn") != []
         assert host.output_of("ip route show 10.1.0.2").startswith("10.1.0.2 dev ve-web")
         wait_until(lambda: "LOWER_UP" in host.output_of("ip link show dev ve-web"))
         containers.start(verb="restart")
     assert containers.systemctl("stop").returncode == 0
     assert containers.property("Result") == "success"
     assert not host.succeeds("ip link show dev ve-web")
-    assert not host.succeeds("pgrep -f /usr/local/libexec/container-init")
+    assert host.running("/usr/local/libexec/container-init") == []
 
 
 def test_address_of_another_container(containers):
