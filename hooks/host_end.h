@@ -7,9 +7,9 @@
 
 namespace container_init {
 
-// Carries make_host_plan() out, all of whose links are known. Doing it again changes nothing.
-// Error, Exit::config, where a link is not what the plan takes it for, a veth or a bridge;
-// Exit::system where the kernel refuses, see apply().
+// Applies make_host_plan(); `links` holds all links of that plan. A second call changes nothing.
+// Error, Exit::config, if a link is of another kind than the plan expects, a veth or a bridge;
+// Exit::system if the kernel refuses, see apply().
 void configure_host_end(Rtnetlink& rtnetlink, const Network& network, const Links& links);
 
 }  // namespace container_init

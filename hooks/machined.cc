@@ -30,7 +30,7 @@ bool is_dead(std::optional<pid_t> leader) {
   return leader && kill(*leader, 0) != 0 && errno == ESRCH;
 }
 
-// The systemd-nspawn(1) above the leader. Not open where something else runs the machine.
+// The systemd-nspawn(1) that is the leader's parent. Not open if another program runs the machine.
 Descriptor open_supervisor(std::optional<pid_t> leader) {
   const auto status = leader ? status_of(*leader) : std::nullopt;
   if (!status || status->parent == 0) return Descriptor();
@@ -39,7 +39,7 @@ Descriptor open_supervisor(std::optional<pid_t> leader) {
   return found && found->name == "systemd-nspawn" ? std::move(supervisor) : Descriptor();
 }
 
-bool wait_until_forgotten(const std::string& instance) {
+bool wait_until_unregistered(const std::string& instance) {
   const auto deadline = steady_clock::now() + kPatience;
   while (is_registered(instance)) {
     if (steady_clock::now() >= deadline) return false;
@@ -48,11 +48,11 @@ bool wait_until_forgotten(const std::string& instance) {
   return true;
 }
 
-// Runs the command, which is to make machined forget the machine, and waits until it has. Error
-// where the command failed, and the machine is still known.
-bool forget_by(const std::vector<std::string>& command, const std::string& instance) {
+// Runs a command that unregisters the machine, and waits for that; false if it takes too long.
+// Error if the command fails and the machine is still registered.
+bool unregister_by(const std::vector<std::string>& command, const std::string& instance) {
   const auto done = run_process(command);
-  if (done.status == 0) return wait_until_forgotten(instance);
+  if (done.status == 0) return wait_until_unregistered(instance);
   if (!is_registered(instance)) return true;
   const std::string cause = done.status == kNotInstalled
                                 ? "not found in PATH"
@@ -61,9 +61,8 @@ bool forget_by(const std::vector<std::string>& command, const std::string& insta
                                         command[1], cause));
 }
 
-// The root is locked as long as systemd-nspawn runs, which is longer than machined knows the
-// machine.
-void wait_for_end(const Descriptor& supervisor, const std::string& instance) {
+// systemd-nspawn locks the root until it ends, which is after the machine is unregistered.
+void wait_for_nspawn(const Descriptor& supervisor, const std::string& instance) {
   if (supervisor.is_open() && !ends_within(supervisor, kPatience))
     throw Error(Exit::timeout, fmt::format("systemd-nspawn of machine {} still runs after {} s",
                                            instance, kPatience.count()));
@@ -75,7 +74,7 @@ bool is_registered(const std::string& instance) {
   return access(("/run/systemd/machines/" + instance).c_str(), F_OK) == 0;
 }
 
-std::optional<pid_t> find_leader(const std::string& instance) {
+std::optional<pid_t> ask_for_leader(const std::string& instance) {
   const auto shown =
       run_process({"machinectl", "show", "--property=Leader", "--value", "--", instance});
   const std::string& text = shown.output;
@@ -86,18 +85,18 @@ std::optional<pid_t> find_leader(const std::string& instance) {
 }
 
 void remove_machine(const std::string& instance, const Log& log) {
-  auto leader = find_leader(instance);
+  auto leader = ask_for_leader(instance);
   if (!is_dead(leader) && is_registered(instance)) {
     log.notice(fmt::format("terminating machine {}, which is still running", instance));
     const Descriptor supervisor = open_supervisor(leader);
-    if (forget_by({"machinectl", "terminate", "--", instance}, instance))
-      return wait_for_end(supervisor, instance);
-    leader = find_leader(instance);
+    if (unregister_by({"machinectl", "terminate", "--", instance}, instance))
+      return wait_for_nspawn(supervisor, instance);
+    leader = ask_for_leader(instance);
   }
   if (is_dead(leader)) {
     log.notice(fmt::format("unregistering machine {}, which has ended", instance));
     // machinectl has no verb for it.
-    if (forget_by(
+    if (unregister_by(
             {"busctl", "call", "--quiet", "org.freedesktop.machine1", "/org/freedesktop/machine1",
              "org.freedesktop.machine1.Manager", "UnregisterMachine", "s", instance},
             instance))

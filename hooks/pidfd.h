@@ -1,4 +1,4 @@
-// Processes held by a descriptor, pidfd_open(2): their number cannot come to mean another one.
+// Processes referred to by a descriptor, pidfd_open(2): unlike a PID it is never reused.
 #pragma once
 
 #include <sys/types.h>
@@ -9,13 +9,13 @@
 
 namespace container_init {
 
-// Not open where there is no such process. Error, Exit::system, with a kernel before 5.3.
+// Not open if there is no such process. Error, Exit::system, with a kernel before 5.3.
 Descriptor open_process(pid_t process);
 
-// Waits that long at most, and tells whether the process has ended.
+// Waits that long at most. Whether the process has ended.
 bool ends_within(const Descriptor& process, std::chrono::milliseconds time);
 
-// A process that has ended is passed over.
+// Does nothing if the process has ended. Error, Exit::system.
 void send_signal(const Descriptor& process, int signal);
 
 }  // namespace container_init

@@ -40,7 +40,7 @@ Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::se
   return wait_for_links(rtnetlink, names, wait, exists);
 }
 
-// Every link that is absent, whatever it is there for, in one Error.
+// One Error that names every missing link.
 void require_links(const LinkNames& own, const std::vector<RequiredLink>& bridges,
                    const Links& links, std::chrono::seconds wait) {
   const std::string when = wait.count() > 0 ? fmt::format(" after {} s", wait.count()) : "";

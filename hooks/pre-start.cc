@@ -1,5 +1,5 @@
 // pre-start: checks the configuration, removes what an earlier run of the container left behind and
-// waits for the links that it needs.
+// waits for the links that the container needs.
 
 #include <unistd.h>
 
@@ -14,7 +14,9 @@
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
+#include "hooks/config_files.h"
 #include "hooks/machined.h"
+#include "hooks/notify.h"
 #include "hooks/requirements.h"
 
 using namespace container_init;
@@ -35,7 +37,7 @@ constexpr std::string_view kUsage =
     "Variables: all of container.conf(5).\n"
     "\n"
     "Exit status: 0 done, or nothing to do; that of COMMAND; 64 usage, 71 system,\n"
-    "75 waited in vain for a link or for systemd-machined, 78 configuration,\n"
+    "75 waiting for a link or for systemd-machined timed out, 78 configuration,\n"
     "126 COMMAND cannot be executed, 127 COMMAND does not exist.\n";
 
 // An earlier run may have had a bridge where there is none now, and the reverse.
@@ -54,7 +56,7 @@ Plan make_deletion_plan(const LinkNames& names, const Links& links) {
   return plan;
 }
 
-// Whether there was one.
+// Whether there was a link to delete.
 bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links, const Log& log) {
   const auto deleted = apply(rtnetlink, deletion, links);
   for (std::size_t i = 0; i < deletion.size(); ++i)
@@ -66,13 +68,16 @@ bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links
 
 void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required,
                        std::chrono::seconds timeout) {
-  const Links links = wait_for_links(rtnetlink, names_of(required), timeout, exists);
+  const LinkNames names = names_of(required);
+  notify_status(fmt::format("waiting for {}, {} s at most", join(names), timeout.count()));
+  const Links links = wait_for_links(rtnetlink, names, timeout, exists);
   auto missing = missing_lines(required, links, fmt::format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
+  notify_status({});
 }
 
-void clear_the_way(const Config& config, bool dry_run, const Log& log) {
+void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   const auto required = required_links(config);
   const LinkNames own = links_to_delete(config);
   LinkNames all = names_of(required);
@@ -94,7 +99,7 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
   }
   if (registered) {
     remove_machine(config.instance, log);
-    links = look();  // some went with it
+    links = look();  // its links may be gone with it
   }
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, exists).empty())
@@ -102,9 +107,13 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
 }
 
 int run(const Options& options, const Log& log) {
-  clear_the_way(parse_config(Environment(environ)), options.dry_run, log);
-  if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
-  return 0;
+  return run_with_status([&] {
+    const Environment environment(environ);
+    check_config_files(environment);
+    clean_up_and_wait(parse_config(environment), options.dry_run, log);
+    if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
+    return 0;
+  });
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kPause{5};
 
-// To the end or the deadline, keeping the beginning, so that the writer never blocks.
-std::string read_all(const Descriptor& pipe, steady_clock::time_point deadline) {
+// Reads until the end or the deadline and keeps the beginning: the writer never blocks.
+std::string read_output(const Descriptor& pipe, steady_clock::time_point deadline) {
   std::string text;
   std::array<char, 1024> buffer;
   pollfd readable{pipe.get(), POLLIN, 0};
@@ -42,16 +42,16 @@ std::string read_all(const Descriptor& pipe, steady_clock::time_point deadline) 
   }
 }
 
-int as_in_shell(int status) {
+int shell_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// A process that is not done by the deadline is killed.
-int wait_for(pid_t process, steady_clock::time_point deadline) {
+// Kills the child if it has not ended by the deadline.
+int wait_or_kill(pid_t process, steady_clock::time_point deadline) {
   int status = 0;
   for (int options = WNOHANG;;) {
     const pid_t ended = waitpid(process, &status, options);
-    if (ended == process) return as_in_shell(status);
+    if (ended == process) return shell_status(status);
     if (ended < 0 && errno != EINTR) throw system_error(errno, "wait for a process");
     if (steady_clock::now() < deadline) {
       std::this_thread::sleep_for(kPause);
@@ -63,7 +63,7 @@ int wait_for(pid_t process, steady_clock::time_point deadline) {
 }
 
 bool means_not_installed(int error) {
-  // A directory of PATH may be closed to us, or none at all.
+  // A directory in PATH may not be searchable, or not be a directory.
   return error == ENOENT || error == EACCES || error == ENOTDIR;
 }
 
@@ -83,15 +83,15 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
   if (error != 0) throw system_error(error, "start " + arguments.front());
   pipe.writer = Descriptor();
   const auto deadline = steady_clock::now() + patience;
-  std::string output = read_all(pipe.reader, deadline);
-  return {wait_for(process, deadline), std::move(output)};
+  std::string output = read_output(pipe.reader, deadline);
+  return {wait_or_kill(process, deadline), std::move(output)};
 }
 
-int wait_for_end(pid_t process) {
+int wait_for_child(pid_t process) {
   int status = 0;
   while (waitpid(process, &status, 0) < 0)
     if (errno != EINTR) throw system_error(errno, "wait for a process");
-  return as_in_shell(status);
+  return shell_status(status);
 }
 
 }  // namespace container_init

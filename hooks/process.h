@@ -9,20 +9,20 @@
 
 namespace container_init {
 
-// As a shell says that it has not found a program.
+// The status that a shell gives for a program that it cannot find.
 inline constexpr int kNotInstalled = 127;
 
 struct ProcessResult {
-  int status = 0;      // exit status; 128 + signal where one ended it; or kNotInstalled
+  int status = 0;      // exit status; 128 + the signal that ended it; or kNotInstalled
   std::string output;  // the first kilobytes of its standard output
 };
 
-// Found by PATH; standard error is ours. It is killed when it has not ended in time. Error,
-// Exit::system, where no process can be made.
+// Searches PATH for the program, which shares our standard error. It is killed after `patience`.
+// Error, Exit::system, if no process can be created.
 ProcessResult run_process(const std::vector<std::string>& arguments,
                           std::chrono::seconds patience = std::chrono::seconds{10});
 
-// Waits for a child, and gives its status as ProcessResult has it.
-int wait_for_end(pid_t process);
+// Waits until a child has ended; its status, as in ProcessResult.
+int wait_for_child(pid_t process);
 
 }  // namespace container_init

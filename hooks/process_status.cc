@@ -15,7 +15,7 @@ namespace {
 
 using Lines = std::vector<std::string_view>;
 
-// What follows "NAME:" and a tab on its line.
+// The rest of the line that begins with "NAME:" and a tab.
 std::string_view field(const Lines& lines, std::string_view name) {
   const std::string label = fmt::format("{}:\t", name);
   for (const auto line : lines)
@@ -40,7 +40,7 @@ std::uint64_t set_field(const Lines& lines, std::string_view name) {
   return number_field<std::uint64_t>(lines, name, 16);
 }
 
-// NSpid has a number for each namespace, from ours to the process' own.
+// NSpid lists a PID for each PID namespace, from ours to the process' own.
 bool is_init(const Lines& lines) {
   const auto numbers = split_words(field(lines, "NSpid"));
   return numbers.size() > 1 && numbers.back() == "1";

@@ -1,4 +1,4 @@
-// What proc(5) tells of a process.
+// What proc(5) shows of a process.
 #pragma once
 
 #include <sys/types.h>
@@ -13,7 +13,7 @@ namespace container_init {
 // Of /proc/PID/status. Signal N is bit N-1.
 struct ProcessStatus {
   std::string name;                       // Name, of its program's file, 15 characters at most
-  pid_t parent = 0;                       // PPid; 0 where it is outside of our namespace
+  pid_t parent = 0;                       // PPid; 0 if it is outside of our PID namespace
   std::uint64_t blocked = 0;              // SigBlk
   std::uint64_t pending = 0;              // ShdPnd, those sent to the process
   std::uint64_t capability_bounding = 0;  // CapBnd
@@ -23,23 +23,23 @@ struct ProcessStatus {
 
 constexpr bool contains_signal(std::uint64_t set, int signal) { return set >> (signal - 1) & 1; }
 
-// Nothing where there is no such process.
+// Nothing if there is no such process.
 std::optional<ProcessStatus> status_of(pid_t process);
 
-// Empty also where the kernel does not tell (CONFIG_PROC_CHILDREN).
+// Empty also with a kernel without CONFIG_PROC_CHILDREN.
 std::vector<pid_t> children_of(pid_t process);
 
-// Which file a path leads to.
+// Identifies a file, whatever its path.
 struct FileId {
   dev_t device = 0;
   ino_t inode = 0;
   bool operator==(const FileId&) const = default;
 };
 
-// Nothing, with errno, where there is no such file.
+// Follows symbolic links. Nothing, with errno, if there is no such file.
 std::optional<FileId> identify(const std::string& path);
 
-// The program that a process executes; nothing where it has ended.
+// The program that a process executes; nothing if it has ended.
 std::optional<FileId> program_of(pid_t process);
 
 }  // namespace container_init

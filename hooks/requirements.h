@@ -22,17 +22,17 @@ LinkNames host_links(const Network& network);
 // The bridges of all pairs.
 std::vector<RequiredLink> required_bridges(const Network& network);
 
-// These, the interfaces that move into the container and the parents of its macvlans.
+// The bridges, the interfaces that move into the container and the parents of its macvlans.
 std::vector<RequiredLink> required_links(const Config& config);
 
 LinkNames names_of(const std::vector<RequiredLink>& required);
 
-// "no link br0, wanted by HOST_BRIDGE" for each that is absent, with `when` after the name.
+// "no link br0, wanted by HOST_BRIDGE" for each missing link, with `when` after the name.
 std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required,
                                        const Links& links, const std::string& when);
 
-// Error, Exit::config, where a link that should be a bridge is of another kind. One that is absent
-// passes.
+// Error, Exit::config, if a link that must be a bridge is of another kind. Missing links are not
+// errors.
 void check_bridges(const std::vector<RequiredLink>& required, const Links& links);
 
 }  // namespace container_init

@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/network/codec.h"
+#include "common/network/sysctl.h"
 
 namespace container_init {
 namespace {
@@ -131,11 +132,19 @@ std::optional<std::string> failure(const Operation& operation, const Answer& ans
   return conflict;
 }
 
+// Before any link is up.
+void set_sysctls(const Plan& plan, const Links& links) {
+  for (const Operation& operation : plan)
+    if (const auto* set = std::get_if<SetLink>(&operation); set && set->distrusts_peer)
+      distrust_peer(links.at(set->link).name);
+}
+
 }  // namespace
 
 std::vector<bool> apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
   std::vector<Message> messages;
   for (const Operation& operation : plan) messages.push_back(encode(operation, links));
+  set_sysctls(plan, links);
   const auto answers = rtnetlink.request(messages);
   Existing existing(rtnetlink, links);
   std::vector<bool> carried_out;

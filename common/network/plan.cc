@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "common/network/link_name.h"
+#include "common/network/sysctl.h"
 
 namespace container_init {
 namespace {
@@ -67,8 +68,9 @@ void add_container_end(Plan& plan, const Pair& pair) {
 }
 
 void add_host_end(Plan& plan, const Pair& pair) {
-  plan.push_back(SetLink{pair.host_link, {}, {}, pair.bridge});
-  if (!pair.bridge.empty()) return;  // the bridge has the addresses
+  const bool is_port = !pair.bridge.empty();
+  plan.push_back(SetLink{pair.host_link, {}, {}, pair.bridge, !is_port});
+  if (is_port) return;  // the bridge has the addresses
   LinkPlan link(plan, pair.host_link);
   link.address(pair.ipv4.host);
   link.address(pair.ipv6.host);
@@ -113,6 +115,15 @@ Words words_of(const Operation& operation) {
   return std::visit([](const auto& concrete) { return words_of(concrete); }, operation);
 }
 
+// Unlike ip(8), sysctl(8) knows no alternative names.
+std::string sysctl_commands(const Operation& operation) {
+  std::string text;
+  if (const auto* set = std::get_if<SetLink>(&operation); set && set->distrusts_peer)
+    for (const std::string& sysctl : distrusting_sysctls(short_link_name(set->link)))
+      text += fmt::format("sysctl -w {}=0\n", sysctl);
+  return text;
+}
+
 }  // namespace
 
 Plan make_container_plan(const Network& network) {
@@ -151,7 +162,8 @@ std::string ip_command(const Operation& operation) {
 
 std::string ip_commands(const Plan& plan) {
   std::string text;
-  for (const Operation& operation : plan) text += ip_command(operation) + '\n';
+  for (const Operation& operation : plan)
+    text += sysctl_commands(operation) + ip_command(operation) + '\n';
   return text;
 }
 

@@ -17,7 +17,8 @@ struct SetLink {
   std::string link;
   std::string new_name;
   std::optional<MacAddress> address;
-  std::string master;  // the bridge it becomes a port of
+  std::string master;           // the bridge it becomes a port of
+  bool distrusts_peer = false;  // see distrusting_sysctls(); before it is up
 };
 
 struct DeleteLink {
@@ -48,9 +49,10 @@ Plan make_host_plan(const Network& network);
 // For messages: "add route 10.0.0.2 dev ve-web".
 std::string describe(const Operation& operation);
 
-// The ip(8) command that does the same: "ip route add 10.0.0.2 dev ve-web".
+// The ip(8) command that does the same: "ip route add 10.0.0.2 dev ve-web". Without the settings of
+// sysctl(8) that go before it.
 std::string ip_command(const Operation& operation);
-// Those of a whole plan, one a line.
+// The commands of a whole plan, one a line, with those of sysctl(8).
 std::string ip_commands(const Plan& plan);
 
 }  // namespace container_init

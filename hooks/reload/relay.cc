@@ -74,7 +74,7 @@ int enter_and_execute(const std::function<void()>& enter, const std::vector<std:
   const pid_t child = fork();
   if (child < 0) throw system_error(errno, "fork");
   if (child == 0) _exit(execute(command, environment, log));
-  return wait_for_end(child);
+  return wait_for_child(child);
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ int run_relayed(const std::vector<std::string>& command,
   output.writer = Descriptor();
   errors.writer = Descriptor();
   copy_until_end(output.reader, errors.reader, open_process(child));
-  return wait_for_end(child);
+  return wait_for_child(child);
 }
 
 }  // namespace container_init

@@ -50,7 +50,7 @@ pid_t require_leader(const std::string& instance) {
                 "cannot find machinectl in PATH: Debian and Fedora have it in the package "
                 "systemd-container");
   if (is_registered(instance))
-    if (const auto leader = find_leader(instance)) return *leader;
+    if (const auto leader = ask_for_leader(instance)) return *leader;
   throw Error(Exit::system,
               fmt::format("systemd-machined knows no container {}: is it running?", instance));
 }

@@ -15,6 +15,7 @@
 #include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/network/plan.h"
+#include "hooks/notify.h"
 #include "hooks/process.h"
 #include "hooks/start/nix.h"
 #include "hooks/start/nspawn.h"
@@ -197,7 +198,7 @@ void print_all(const Config& config, const Nix& nix, const std::vector<std::stri
   print(ip_commands(plan));
 }
 
-int run(const Options& options, const Log& log) {
+int prepare_and_execute(const Options& options, const Log& log) {
   const Environment environment(environ);
   const Config config = parse_config(environment);
   require_root(config);
@@ -220,6 +221,10 @@ int run(const Options& options, const Log& log) {
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   leave_waiter(config, programs.container_init, log);
   exec_program(command);
+}
+
+int run(const Options& options, const Log& log) {
+  return run_with_status([&] { return prepare_and_execute(options, log); });
 }
 
 }  // namespace

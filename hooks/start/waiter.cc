@@ -17,6 +17,7 @@
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/host_end.h"
+#include "hooks/notify.h"
 #include "hooks/pidfd.h"
 #include "hooks/process.h"
 #include "hooks/start/control_group.h"
@@ -72,13 +73,21 @@ void end_nspawn(const Descriptor& nspawn_end) {
   send_signal(nspawn_end, SIGKILL);
 }
 
-void wait_and_configure(Waiter& waiter) {
+// A failure is the unit's: it ends with our status and shows our reason. systemd-nspawn, as its
+// main process, would replace that with one of its own when it ends.
+int wait_and_configure(Waiter& waiter) {
   const int status = report_errors(waiter.log, [&] {
-    configure(waiter);
-    if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn);
+    try {
+      configure(waiter);
+      if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn);
+    } catch (const Error& error) {
+      take_over_unit(waiter.nspawn.process, summarize(error));
+      throw;
+    }
     return 0;
   });
   if (status != 0) end_nspawn(waiter.nspawn.end);
+  return status;
 }
 
 // Standard error stays, for the errors. False, with errno, where that cannot be.
@@ -97,7 +106,7 @@ int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
   if (!let_go_of_descriptors(waiter)) return errno;
   const pid_t child = fork();
   if (child < 0) return errno;
-  if (child == 0) wait_and_configure(waiter);
+  if (child == 0) _exit(wait_and_configure(waiter));
   return 0;
 }
 
@@ -110,7 +119,7 @@ void leave_waiter(const Config& config, const std::string& container_init, const
   const Descriptor control_group = open_subgroup("waiter");
   const pid_t child = fork();
   if (child == 0) _exit(fork_waiter(waiter, control_group));
-  const int error = child < 0 ? errno : wait_for_end(child);
+  const int error = child < 0 ? errno : wait_for_child(child);
   if (error != 0)  // from 128 on a signal ended it
     throw system_error(error < 128 ? error : ECHILD,
                        "leave a process that waits for the links of the container");

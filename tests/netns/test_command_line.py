@@ -148,7 +148,7 @@ def test_many_extra_pairs(build):
     words = " ".join(f"v{i}" for i in range(18000))
     done = run(build / "post-start", "--dry-run", INSTANCE="web", EXTRA_VETHS=words)
     assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 18000
+    assert done.stdout.count(" up\n") == 18000
 
 
 @pytest.mark.parametrize("program,link", [("container-init", "host0"), ("pre-start", "ve-web"),
@@ -176,7 +176,7 @@ def test_without_netlink(namespace, build, program):
 
 
 @pytest.mark.release  # sanitizers read /proc
-@pytest.mark.parametrize("program", NETWORK_PROGRAMS)
+@pytest.mark.parametrize("program", ["container-init", "pre-start"])
 def test_without_proc(namespace, build, program):
     namespace.ip("link add host0 type veth peer name ve-web")
     done = namespace.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh",

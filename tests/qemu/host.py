@@ -215,6 +215,13 @@ class Container:
         return run("journalctl", "--no-pager", "--output=cat", "--unit", self.service,
                    "--since", f"@{self.since:.6f}").stdout
 
+    def status(self):
+        """What a person sees in a terminal of 80 columns."""
+        return run("script", "--quiet", "--return", "--command",
+                   "stty columns 80; export COLUMNS=80 SYSTEMD_URLIFY=0 LC_ALL=C; "
+                   f"systemctl --no-pager status {self.service}",
+                   "/dev/null").stdout.replace("\r\n", "\n")
+
     def cgroup(self):
         return CGROUPS / self.property("ControlGroup")[1:]
 

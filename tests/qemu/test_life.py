@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import shutil
 import time
 
 import pytest
@@ -148,6 +149,90 @@ def test_missing_bridge_is_named(container, once):
     web = container(once, HOST_BRIDGE="br0", DEVICE_TIMEOUT="1")
     assert web.try_start().returncode != 0
     assert "no link br0 after 1 s, wanted by HOST_BRIDGE" in web.journal()
+
+
+def wait_for_the_last_attempt(container):
+    """The retries end; systemd stays with its own words, `systemctl status` with the cause."""
+    wait_for_state(container, "failed")
+    assert container.property("NRestarts") == "10"
+    assert "Start request repeated too quickly" in succeed("journalctl", "--unit", container.service,
+                                                           "--since", f"@{container.since:.6f}")
+
+
+def assert_status(container, cause):
+    """In one line of its own, whatever becomes of the journal's lines in 80 columns."""
+    shown = container.status()
+    assert f'Status: "{cause}"\n' in shown, shown
+    assert len(shown.splitlines()) < 24
+
+
+def test_status_of_a_broken_configuration(container):
+    web = container(HOST_ADDRESS="10.1.0.300", MACVLANS="a/b")
+    assert web.try_start().returncode != 0
+    found = web.property("StatusText")
+    assert found.startswith('HOST_ADDRESS="10.1.0.300": ') and '; MACVLANS="a/b": ' in found
+    assert_status(web, found)
+
+
+def test_status_of_a_missing_bridge(container):
+    web = container(HOST_BRIDGE="br0", DEVICE_TIMEOUT="1")
+    web.start_soon()
+    wait_until(lambda: web.property("StatusText") == "waiting for br0, 1 s at most", pause=0)
+    wait_for_the_last_attempt(web)
+    assert_status(web, "no link br0 after 1 s, wanted by HOST_BRIDGE")
+
+
+def test_status_of_a_clash(host, container):
+    """Found out by a process that is not the unit's main one."""
+    web = container(**PAIR)
+    web.start()
+    db = container("db", **PAIR)
+    assert db.try_start().returncode != 0
+    wait_for_the_last_attempt(db)
+    assert_status(db, "cannot add route 10.1.0.2 dev ve-db: File exists: 10.1.0.2 already leads to "
+                      "ve-web")
+    assert db.property("ExecMainStatus") == "71"
+    assert_reachable(host, web)
+
+
+def test_no_status_is_left_behind(host, container):
+    """That of a wait which was not too long."""
+    web = container(HOST_BRIDGE="br0")
+    web.start_soon()
+    wait_until(lambda: web.property("StatusText") == "waiting for br0, 10 s at most", pause=0)
+    host.add_bridge("br0")
+    wait_for_state(web, "active")
+    assert "br0" not in web.property("StatusText")
+
+
+def test_no_such_container(host):
+    before = host.traces()
+    done = run("systemctl", "start", "container@nosuch")
+    assert done.returncode != 0
+    shown = run("systemctl", "status", "--no-pager", "container@nosuch").stdout
+    assert ('Status: "no /etc/containers/nosuch.conf and no /etc/nixos-containers/nosuch.conf: there '
+            'is no such container"\n') in shown
+    assert "status=78" in shown
+    assert host.settled(before) == before
+    run("systemctl", "reset-failed", "container@nosuch")
+
+
+@pytest.mark.parametrize("name", ["containers", "mounts", "registries", "storage"])
+def test_files_of_podman(host, container, name):
+    """Its configurations are beside ours, and its state where a container's might be."""
+    state = pathlib.Path("/run/containers", name)
+    state.mkdir(parents=True)
+    (state / "kept").touch()
+    storage = container(name, stage2=None, driver="overlay")
+    traces = host.traces()
+    assert storage.try_start().returncode != 0
+    assert storage.property("ExecMainStatus") == "78"
+    assert_status(storage, f"/etc/containers/{name}.conf is podman's, not a container's: "
+                           "choose another name")
+    assert storage.property("NRestarts") == "0"
+    assert (state / "kept").exists()
+    assert host.traces() == traces
+    shutil.rmtree(state)
 
 
 def test_missing_stage2_is_named(container, once):

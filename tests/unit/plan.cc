@@ -168,11 +168,12 @@ void check_container_plan(const Plan& plan, const Pair& pair) {
 
 void check_host_plan(const Plan& plan, const Pair& pair) {
   check_any_plan(plan);
+  REQUIRE(all<SetLink>(plan).size() == 1);
+  CHECK(all<SetLink>(plan).front().distrusts_peer == pair.bridge.empty());
   if (!pair.bridge.empty()) {
     CHECK(commands_of(plan) == Texts{"ip link set dev vb-web master br0 up"});
     return;
   }
-  REQUIRE(all<SetLink>(plan).size() == 1);
   CHECK(ip_command(plan.front()) == "ip link set dev ve-web up");
   CHECK(all<DeleteLink>(plan).empty());
   CHECK(addresses_of(plan) == texts_of({pair.ipv4.host, pair.ipv6.host}));
@@ -355,6 +356,25 @@ TEST_CASE("the plans of the container and of the host") {
     CHECK(commands_of(container_plan(row.assignments)) == row.container);
     CHECK(commands_of(host_plan(row.assignments)) == row.host);
   }
+}
+
+TEST_CASE("a link on the host gets its settings before it is up, by the kernel's name") {
+  CHECK(ip_commands(host_plan({"EXTRA_VETHS=lan.0 lan1,HOST_BRIDGE=br0"})) ==
+        "sysctl -w net/ipv4/conf/lan.0/accept_redirects=0\n"
+        "sysctl -w net/ipv6/conf/lan.0/accept_ra=0\n"
+        "sysctl -w net/ipv6/conf/lan.0/autoconf=0\n"
+        "sysctl -w net/ipv6/conf/lan.0/accept_redirects=0\n"
+        "ip link set dev lan.0 up\n"
+        "ip link set dev lan1 master br0 up\n");
+  const std::string long_name = "ve-really-long-name";
+  CHECK(ip_commands({SetLink{long_name, {}, {}, {}, true}})
+            .starts_with("sysctl -w net/ipv4/conf/ve-really-l3QgY/accept_redirects=0\n"));
+}
+
+TEST_CASE("a container's end keeps its settings") {
+  for (const SetLink& set :
+       all<SetLink>(container_plan({"HOST_ADDRESS=10.0.0.1", "EXTRA_VETHS=a"})))
+    CHECK_FALSE(set.distrusts_peer);
 }
 
 TEST_CASE("every combination of variables makes plans that can work") {

@@ -79,12 +79,12 @@ TEST_CASE("the status of a child is that which a shell has") {
   const auto status_of = [](auto end) {
     const pid_t child = fork();
     if (child == 0) end();
-    return wait_for_end(child);
+    return wait_for_child(child);
   };
   CHECK(status_of([] { _exit(0); }) == 0);
   CHECK(status_of([] { _exit(133); }) == 133);
   CHECK(status_of([] { kill(getpid(), SIGKILL); }) == 128 + SIGKILL);
-  const Caught caught = caught_from([] { wait_for_end(getpid()); });
+  const Caught caught = caught_from([] { wait_for_child(getpid()); });
   CHECK(caught.exit == Exit::system);
   CHECK(caught.lines == std::vector<std::string>{"cannot wait for a process: No child processes"});
 }

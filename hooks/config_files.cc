@@ -1,0 +1,46 @@
+#include "hooks/config_files.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "common/base/error.h"
+#include "common/base/words.h"
+
+namespace container_init {
+namespace {
+
+// containers.conf(5), containers-mounts.conf(5), containers-registries.conf(5) and
+// containers-storage.conf(5). Podman, Buildah and Skopeo read them.
+constexpr std::array<std::string_view, 4> kNamesOfPodman = {"containers", "mounts", "registries",
+                                                            "storage"};
+
+void refuse_name_of_podman(std::string_view instance) {
+  if (std::ranges::find(kNamesOfPodman, instance) != kNamesOfPodman.end())
+    throw Error(Exit::config, fmt::format("/etc/containers/{}.conf is podman's, not a container's: "
+                                          "choose another name",
+                                          instance));
+}
+
+bool is_missing(std::string_view path) { return access(std::string(path).c_str(), F_OK) != 0; }
+
+}  // namespace
+
+void check_config_files(const Environment& environment) {
+  const auto files = split_words(environment.get("CONFIG_FILES").value_or(std::string_view{}));
+  if (files.empty()) return;
+  refuse_name_of_podman(environment.get("INSTANCE").value_or(std::string_view{}));
+  if (!std::ranges::all_of(files, is_missing)) return;
+  std::string text;
+  for (const auto file : files)
+    text += fmt::format("{}{}", text.empty() ? "no " : " and no ", file);
+  throw Error(Exit::config, text + ": there is no such container");
+}
+
+}  // namespace container_init

@@ -1,0 +1,46 @@
+#include "hooks/config_files.h"
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "tests/unit/catch.h"
+#include "tests/unit/temporary_directory.h"
+#include "tests/unit/values.h"
+
+using namespace container_init;
+
+namespace {
+
+Caught check(const std::string& instance, const std::string& files) {
+  const std::vector<std::string> text{"INSTANCE=" + instance, "CONFIG_FILES=" + files};
+  const Environment environment({text.begin(), text.end()});
+  return caught_from([&] { check_config_files(environment); });
+}
+
+}  // namespace
+
+TEST_CASE("one file of a configuration is enough") {
+  const TemporaryDirectory directory;
+  const std::string one = directory.path("one"), two = directory.path("two");
+  const Caught none = check("web", one + ' ' + two);
+  CHECK(none.exit == Exit::config);
+  CHECK(none.lines ==
+        std::vector<std::string>{"no " + one + " and no " + two + ": there is no such container"});
+  std::ofstream(two).close();
+  CHECK(check("web", one + ' ' + two).lines.empty());
+}
+
+TEST_CASE("where the unit names no file, none is needed and every name is free") {
+  CHECK(check("web", "").lines.empty());
+  CHECK(check("storage", "").lines.empty());
+}
+
+TEST_CASE("the names of podman's files are not for containers") {
+  for (const std::string name : {"containers", "mounts", "registries", "storage"})
+    CHECK(check(name, "/etc/passwd").lines ==
+          std::vector<std::string>{"/etc/containers/" + name +
+                                   ".conf is podman's, not a container's: choose another name"});
+  CHECK(check("storages", "/etc/passwd").lines.empty());
+}
