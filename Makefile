@@ -46,7 +46,7 @@ Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
 PROGRAMS = container-init pre-start start post-start reload
-MAN8     = container-init.8 container-hooks.8
+MAN8     = container@.service.8 container-init.8 container-hooks.8
 MAN5     = container.conf.5
 BINARIES = $(PROGRAMS:%=$(BUILD)/%)
 

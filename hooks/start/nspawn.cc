@@ -116,7 +116,9 @@ std::string stage2_path(const Config& config, const Nix& nix) {
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
                                              const Nix& nix, const std::string& container_init,
                                              bool links_journal) {
-  Words command = {"systemd-nspawn", "--keep-unit", "-M", config.instance, "-D", config.root};
+  // Its default: NAME.nspawn is read for what the command line leaves open, systemd.nspawn(5).
+  Words command = {"systemd-nspawn", "--keep-unit", "--settings=yes", "-M",
+                   config.instance,  "-D",          config.root};
   add_network(command, config);
 #ifdef __x86_64__
   if (nix.is_i686) command.emplace_back("--personality=x86");

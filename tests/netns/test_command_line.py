@@ -148,7 +148,7 @@ def test_many_extra_pairs(build):
     words = " ".join(f"v{i}" for i in range(18000))
     done = run(build / "post-start", "--dry-run", INSTANCE="web", EXTRA_VETHS=words)
     assert done.returncode == 0
-    assert done.stdout.count(" up\n") == 18000
+    assert done.stdout.count(b" up\n") == 18000
 
 
 @pytest.mark.parametrize("program,link", [("container-init", "host0"), ("pre-start", "ve-web"),

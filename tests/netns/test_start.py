@@ -41,7 +41,7 @@ def test_arguments(starter):
               if name in variables]
     path = starter.stub_environment["PATH"]
     assert starter.arguments == [
-        "--keep-unit", "-M", "web", "-D", str(starter.root), "--private-users=pick",
+        "--keep-unit", "--settings=yes", "-M", "web", "-D", str(starter.root), "--private-users=pick",
         "--network-veth", "--port=tcp:8080:80", "--port=53", "--network-veth-extra=lan0:eth1",
         "--network-macvlan=a", "--network-macvlan=b", "--notify-ready=yes",
         "--kill-signal=SIGRTMIN+3", "--link-journal=try-guest", *passed,

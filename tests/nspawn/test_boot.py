@@ -1,5 +1,6 @@
 """Real containers by start: post-start has nothing left to do, and no stop is lost."""
 
+import pathlib
 import random
 import signal
 import time
@@ -75,6 +76,21 @@ def test_name(network, start, length):
     container = start({**DUAL_STACK, "INSTANCE": "x" * length})
     container.wait_for_stage2()
     assert_reachable(network, container, DUAL_STACK)
+
+
+@pytest.mark.parametrize("flags,expected", [("", "1"), ("--settings=no", "0")])
+def test_settings_of_an_nspawn_file(start, minimal_root, flags, expected):
+    """systemd.nspawn(5): the file beside the root sets what start leaves open, unless a flag says no."""
+    (minimal_root.parent / "web.nspawn").write_text(
+        "[Exec]\nNoNewPrivileges=yes\nKillSignal=SIGINT\nEnvironment=FROM=file\n")
+    container = start({**DUAL_STACK, "EXTRA_NSPAWN_FLAGS": f"--quiet --register=no {flags}"})
+    container.wait_for_stage2()
+    assert status_field(container.leader(), "NoNewPrivs") == expected
+    environment = pathlib.Path(f"/proc/{container.leader()}/environ").read_bytes()
+    assert b"LOCAL_ADDRESS=" in environment
+    assert b"FROM=file" not in environment
+    container.stop_as_unit()
+    assert container.wait() == 0
 
 
 def test_root_that_is_prepared_for_the_first_time(network, start, minimal_root):

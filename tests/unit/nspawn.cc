@@ -39,7 +39,7 @@ struct Added {
 };
 
 Words with(const Added& added) {
-  return joined({{"systemd-nspawn", "--keep-unit", "-M", "web", "-D", "/c"},
+  return joined({{"systemd-nspawn", "--keep-unit", "--settings=yes", "-M", "web", "-D", "/c"},
                  added.network,
                  {"--notify-ready=yes", "--kill-signal=SIGRTMIN+3"},
                  added.shared,
@@ -161,6 +161,7 @@ TEST_CASE("all flags have their order, and those of the user are the last") {
                     .is_i686 = true}) ==
         Words{"systemd-nspawn",
               "--keep-unit",
+              "--settings=yes",
               "-M",
               "web",
               "-D",
