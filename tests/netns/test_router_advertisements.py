@@ -114,6 +114,23 @@ def test_a_port_of_a_bridge_is_left_alone(network):
     assert settings(network, "br0") == before
 
 
+@pytest.mark.parametrize("safe", [False, True], ids=["as-it-is", "as-in-the-manual"])
+def test_advertisements_on_a_bridge(attacked, safe):
+    """The line of container.conf(5) is needed, and is enough."""
+    attacked.add_bridge()
+    if safe:
+        lines = [f"net/{setting.replace('/', '/conf/br0/')}=0" for setting in SETTINGS]
+        assert attacked.host.run(["sysctl", "-w", *lines]).returncode == 0
+    attacked.add_pair("vb-web", "host0")
+    assert attacked.post_start({"HOST_BRIDGE": "br0"}).returncode == 0
+    advertise(attacked, "host0")
+    if safe:
+        time.sleep(0.5)
+        assert learned(attacked) == set()
+    else:
+        assert ("default", "br0") in wait_until(lambda: learned(attacked))
+
+
 def with_proc_sys(network, build, command):
     """post-start where the command has been done to /proc/sys."""
     script = f'{command} && exec "$0"'
