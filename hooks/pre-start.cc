@@ -67,7 +67,7 @@ bool delete_links(Rtnetlink& rtnetlink, const Plan& deletion, const Links& links
 
 void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& required,
                        std::chrono::seconds timeout) {
-  const Links links = wait_for_links(rtnetlink, names_of(required), timeout, exists);
+  const Links links = wait_for_links(rtnetlink, names_of(required), timeout, is_present);
   auto missing = missing_lines(required, links, fmt::format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
@@ -98,7 +98,7 @@ void clear_the_way(const Config& config, bool dry_run, const Log& log) {
     links = look();  // some went with it
   }
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
-  if (changed || !failing(names_of(required), links, exists).empty())
+  if (changed || !failing(names_of(required), links, is_present).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);
 }
 

@@ -62,7 +62,7 @@ std::string elf_interpreter(const Descriptor& file) {
 
 bool means_missing(int error) { return error == ENOENT || error == ENOTDIR; }
 
-bool exists(const std::string& path) {
+bool path_exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0 || !means_missing(errno);
 }
 
@@ -88,8 +88,8 @@ std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
   return std::nullopt;
 }
 
-// As it is, unless it would be lost in a message or break it.
-std::string shown(const std::string& path) {
+// For a message: as it is where it has printable characters and no blank, else in quotes.
+std::string quoted_unless_plain(const std::string& path) {
   const bool plain = !path.empty() && std::all_of(path.begin(), path.end(),
                                                   [](char c) { return c > ' ' && c <= '~'; });
   return plain ? path : quote(path);
@@ -97,15 +97,15 @@ std::string shown(const std::string& path) {
 
 std::string explain(int error, const std::string& path) {
   if (means_missing(error)) {
-    const auto missing = find_culprit(path, exists);
+    const auto missing = find_culprit(path, path_exists);
     return missing && *missing != path
-               ? fmt::format("its interpreter {} does not exist", shown(*missing))
+               ? fmt::format("its interpreter {} does not exist", quoted_unless_plain(*missing))
                : "";
   }
   if (error == EACCES) {
     const auto refused = find_culprit(path, is_executable_file);
     if (!refused) return {};
-    return fmt::format("{} is {}", shown(*refused),
+    return fmt::format("{} is {}", quoted_unless_plain(*refused),
                        is_on_noexec(*refused) ? "on a file system that is mounted noexec"
                                               : "not an executable file");
   }
@@ -119,7 +119,7 @@ void exec_program(std::span<char*> arguments) {
   const std::string path = arguments.front();
   execve(path.c_str(), arguments.data(), environ);
   const int error = errno;
-  throw system_error(error, "execute " + shown(path), explain(error, path),
+  throw system_error(error, "execute " + quoted_unless_plain(path), explain(error, path),
                      means_missing(error) ? Exit::not_found : Exit::not_executable);
 }
 

@@ -10,7 +10,7 @@
 namespace container_init {
 
 // The beginning of it, 64 KiB at most; nothing, with errno, where it cannot be read.
-std::optional<std::string> read_all(const Descriptor& file);
+std::optional<std::string> read_file(const Descriptor& file);
 std::optional<std::string> read_file(const std::string& path);
 
 // Where a symbolic link leads, readlink(2); nothing, with errno, where it is none.

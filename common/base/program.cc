@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -15,16 +14,9 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/number.h"
+#include "common/base/terminate.h"
 #include "common/base/version.h"
 #include "common/base/words.h"
-
-namespace __gnu_cxx {
-
-// libstdc++'s own prints the name of the exception's type, for which it links 50 kB of demangler.
-// All exceptions are caught in run_program(): nothing gets here.
-void __verbose_terminate_handler() { std::abort(); }
-
-}  // namespace __gnu_cxx
 
 namespace container_init {
 namespace {
@@ -114,6 +106,7 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
 }  // namespace
 
 int run_program(const Program& program, int argc, char** argv) {
+  abort_on_terminate();
   const Log log(program.name);
   return report_errors(log, [&] { return run_parsed(program, argc, argv, log); });
 }

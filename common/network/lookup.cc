@@ -114,7 +114,7 @@ std::string describe_kind(const Link& link) {
   return link.kind.empty() ? "a device" : "of kind " + link.kind;
 }
 
-bool exists(const Link* link) { return link != nullptr; }
+bool is_present(const Link* link) { return link != nullptr; }
 bool has_carrier(const Link* link) { return link != nullptr && link->carrier; }
 
 std::string join(const LinkNames& names) {

@@ -34,7 +34,7 @@ Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::
 Links wait_for_links(Rtnetlink& rtnetlink, LinkEvents& events, const LinkNames& names,
                      const LinkTest& passes, int interrupt);
 
-bool exists(const Link* link);
+bool is_present(const Link* link);
 bool has_carrier(const Link* link);
 
 // The names whose links do not pass.

@@ -1,10 +1,6 @@
 #include "common/network/plan.h"
 
-#include <string_view>
-
 #include <fmt/core.h>
-
-#include "common/network/link_name.h"
 
 namespace container_init {
 namespace {
@@ -115,11 +111,11 @@ Words words_of(const Operation& operation) {
 
 }  // namespace
 
-Plan make_container_plan(const Network& network) {
+Plan make_container_plan(const Network& network, std::string_view main_link) {
   Plan plan;
   if (const auto& pair = network.pair) {
-    plan.push_back(
-        SetLink{std::string(kNspawnLink), pair->container_link, pair->local_mac_address, {}});
+    const std::string new_name = main_link == pair->container_link ? "" : pair->container_link;
+    plan.push_back(SetLink{std::string(main_link), new_name, pair->local_mac_address, {}});
     add_container_end(plan, *pair);
     LinkPlan link(plan, pair->container_link);
     add_default_route(link, pair->ipv4);

@@ -4,10 +4,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "common/network/address.h"
+#include "common/network/link_name.h"
 #include "common/network/network.h"
 
 namespace container_init {
@@ -39,8 +41,9 @@ struct AddRoute {
 using Operation = std::variant<SetLink, DeleteLink, AddAddress, AddRoute>;
 using Plan = std::vector<Operation>;
 
-// The container's end of every pair, and the default routes.
-Plan make_container_plan(const Network& network);
+// The container's end of every pair, and the default routes. `main_link` is the name that the main
+// pair's end has now.
+Plan make_container_plan(const Network& network, std::string_view main_link = kNspawnLink);
 
 // The host's end of every pair.
 Plan make_host_plan(const Network& network);

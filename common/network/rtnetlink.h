@@ -1,26 +1,21 @@
 // The socket to the kernel's routing family: sends batches, gives back answers.
 #pragma once
 
-#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "common/base/descriptor.h"
 #include "common/network/answers.h"
 #include "common/network/message.h"
 
 namespace container_init {
-
-struct CloseNetlinkSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-using NetlinkSocket = std::unique_ptr<mnl_socket, CloseNetlinkSocket>;
 
 // Owns one netlink socket. Every function throws Error, Exit::system, where the kernel refuses the
 // call itself; what it answers to a request is for the caller to judge.
@@ -28,7 +23,7 @@ class Rtnetlink {
  public:
   Rtnetlink();
 
-  int descriptor() const { return mnl_socket_get_fd(socket_.get()); }
+  int descriptor() const { return socket_.get(); }
 
   // One answer for each message, in their order. All are sent in one call, up to kLongestBatch;
   // longer lists go in several. The kernel does not stop at a message that fails.
@@ -48,7 +43,7 @@ class Rtnetlink {
   // No reply is longer: NLMSG_GOODSIZE of the kernel is at most 32 KiB for a dump.
   static constexpr std::size_t kBufferSize = 32768;
 
-  NetlinkSocket socket_;
+  Descriptor socket_;
   std::uint32_t next_sequence_ = 1;
   alignas(nlmsghdr) std::array<std::byte, kBufferSize> buffer_;
 };
@@ -58,14 +53,14 @@ class LinkEvents {
  public:
   LinkEvents();
 
-  int descriptor() const { return mnl_socket_get_fd(socket_.get()); }
+  int descriptor() const { return socket_.get(); }
 
   // Until something changed: true; or until the deadline, which may be time_point::max(), or until
   // `interrupt` can be read (-1 for none): false.
   bool wait_until(std::chrono::steady_clock::time_point deadline, int interrupt);
 
  private:
-  NetlinkSocket socket_;
+  Descriptor socket_;
 };
 
 }  // namespace container_init

@@ -52,8 +52,8 @@ Nspawn make_nspawn(const Config& config, const std::string& container_init) {
 void configure(Waiter& waiter) {
   const LinkNames names = names_of(make_host_plan(waiter.network));
   const Links links =
-      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn.end.get());
-  if (!failing(names, links, exists).empty()) return;
+      wait_for_links(waiter.rtnetlink, waiter.events, names, is_present, waiter.nspawn.end.get());
+  if (!failing(names, links, is_present).empty()) return;
   try {
     configure_host_end(waiter.rtnetlink, waiter.network, links);
   } catch (const Error&) {
