@@ -1,4 +1,4 @@
-// container-init: PID 1 of a container until its network is there, then the real init.
+// container-init: PID 1 of a container; configures its network, then executes the real init.
 
 #include <unistd.h>
 
@@ -33,7 +33,7 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Exit status: that of STAGE2; 0 when stopped before it; 64 usage, 71 system,\n"
+    "Exit status: that of STAGE2; 0 if stopped before it runs; 64 usage, 71 system,\n"
     "78 configuration, 126 STAGE2 cannot be executed, 127 STAGE2 or its interpreter\n"
     "does not exist.\n"
     "\n"
@@ -45,7 +45,7 @@ Error missing_link(const std::string& name) {
                       "--network-veth-extra=");
 }
 
-// The container's ends, by the names that they get.
+// The final names of the container's ends.
 LinkNames container_links(const Network& network) {
   LinkNames names;
   if (network.pair) names.insert(network.pair->container_link);
@@ -55,7 +55,7 @@ LinkNames container_links(const Network& network) {
 
 // The name that the main pair's end has now: host0, or eth0 where an earlier run has renamed it.
 std::string current_main_link(const Pair& pair, const Links& links) {
-  const std::string made(kNspawnLink);
+  std::string made(kNspawnLink);
   const std::string& wanted = pair.container_link;
   const auto action = [&] { return fmt::format("rename link {} to {}", made, wanted); };
   const auto renamed = links.find(wanted);
@@ -69,7 +69,7 @@ std::string current_main_link(const Pair& pair, const Links& links) {
   return wanted;
 }
 
-// Stage 2 starts even where the other end never comes up: it may not need it.
+// Stage 2 is started even if the other end does not come up: it may not need the network.
 void wait_for_carrier(Rtnetlink& rtnetlink, const Network& network, const Log& log) {
   const LinkNames names = container_links(network);
   const Descriptor stop = open_stop_signal();
@@ -81,11 +81,11 @@ void wait_for_carrier(Rtnetlink& rtnetlink, const Network& network, const Log& l
                             network.wait_carrier.count()));
 }
 
-// The plan that starts with the name that the main pair's end has; the links get its new one, too.
+// Plans from the name that the main pair's end has, and adds its new name to the links.
 Plan plan_from_links(const Network& network, Links& links) {
   if (!network.pair) return make_container_plan(network);
   const std::string main_link = current_main_link(*network.pair, links);
-  links[network.pair->container_link] = links[main_link];  // for what follows the renaming
+  links[network.pair->container_link] = links[main_link];  // for the operations after the renaming
   return make_container_plan(network, main_link);
 }
 

@@ -22,20 +22,20 @@
 namespace container_init {
 namespace {
 
-// Fills the object from an offset of the file; false where the file ends before.
+// Reads an object at an offset of the file; false if the file ends before its end.
 template <typename T>
 bool read_at(const Descriptor& file, off_t offset, T& object) {
   return pread(file.get(), &object, sizeof(object), offset) == static_cast<ssize_t>(sizeof(object));
 }
 
-// As far as the file goes.
+// Reads text at an offset; less than the buffer holds if the file ends before.
 template <std::size_t N>
 std::string_view read_text_at(const Descriptor& file, off_t offset, std::array<char, N>& buffer) {
   const ssize_t size = pread(file.get(), buffer.data(), buffer.size(), offset);
   return {buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
 }
 
-// The kernel reads as much of a "#!" line, BINPRM_BUF_SIZE in linux/binfmts.h.
+// The kernel reads no more of a "#!" line, BINPRM_BUF_SIZE in linux/binfmts.h.
 constexpr std::size_t kLongestScriptLine = 256;
 
 std::string script_interpreter(std::string_view text) {
@@ -77,7 +77,7 @@ bool is_on_noexec(const std::string& path) {
   return statvfs(path.c_str(), &status) == 0 && (status.f_flag & ST_NOEXEC) != 0;
 }
 
-// Follows interpreters as execve(2) does, to the first that is the cause of its error.
+// Follows interpreters as execve(2) does, to the first that caused its error.
 template <typename IsFine>
 std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
   constexpr int kDeepestChain = 5;  // the kernel gives up there, with ELOOP

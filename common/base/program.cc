@@ -50,8 +50,9 @@ bool is_code(int number) {
   });
 }
 
-// What getopt_long(3) does not take. optopt is the letter of an unknown short option, the code of a
-// long one that lacks its argument or has one too many, or 0 for an unknown long one.
+// The error for an option that getopt_long(3) refused. optopt is the letter of an unknown short
+// option, the code of a long one that lacks its argument or has one too many, or 0 for an unknown
+// long one.
 Error refused_option(const Program& program, char** argv) {
   if (optopt != 0 && !is_code(optopt))
     return usage_error(program,
@@ -68,7 +69,7 @@ enum class Request { run, help, version };
 
 Request parse_options(const Program& program, int argc, char** argv, Options& options) {
   opterr = 0;
-  // Options end at the first operand: those that follow are stage 2's.
+  // Options end at the first operand: those that follow belong to that program.
   for (int found = 0; (found = getopt_long(argc, argv, "+:nhV", kOptions.data(), nullptr)) != -1;) {
     if (found == code(Option::help)) return Request::help;
     if (found == code(Option::version)) return Request::version;
@@ -117,7 +118,7 @@ int report_errors(const Log& log, const std::function<int()>& function) {
   } catch (const Error& error) {
     for (const std::string& line : error.lines()) log.error(line);
     return static_cast<int>(error.exit());
-  } catch (const std::exception& error) {  // out of memory, above all
+  } catch (const std::exception& error) {  // mostly std::bad_alloc
     log.error(error.what());
     return static_cast<int>(Exit::system);
   }

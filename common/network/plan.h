@@ -1,5 +1,5 @@
-// What is to be done to the network, as a list of operations made from the configuration alone.
-// Links are named, not looked up: a plan can be printed and tested anywhere.
+// The changes to the network, as a list of operations made from the configuration alone. Links are
+// named, not looked up: a plan can be printed and tested anywhere.
 #pragma once
 
 #include <optional>
@@ -14,12 +14,12 @@
 
 namespace container_init {
 
-// Brings the link up, after giving it what is set here.
+// Gives the link what is set here, then brings it up.
 struct SetLink {
   std::string link;
   std::string new_name;
   std::optional<MacAddress> address;
-  std::string master;  // the bridge it becomes a port of
+  std::string master;  // the bridge that it becomes a port of
 };
 
 struct DeleteLink {
@@ -35,7 +35,7 @@ struct AddAddress {
 struct AddRoute {
   std::string link;
   Prefix destination;              // host bits clear
-  std::optional<Address> gateway;  // without one the destination is on the link
+  std::optional<Address> gateway;  // without one the destination is on-link
 };
 
 using Operation = std::variant<SetLink, DeleteLink, AddAddress, AddRoute>;
@@ -53,7 +53,7 @@ std::string describe(const Operation& operation);
 
 // The ip(8) command that does the same: "ip route add 10.0.0.2 dev ve-web".
 std::string ip_command(const Operation& operation);
-// Those of a whole plan, one a line.
+// The commands of a whole plan, one a line.
 std::string ip_commands(const Plan& plan);
 
 }  // namespace container_init

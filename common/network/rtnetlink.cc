@@ -24,7 +24,7 @@ Descriptor open_socket() {
                               : "");
 }
 
-// Options that old kernels lack only make messages longer and errors terser.
+// Errors are ignored: without these options replies are longer, and errors have no text.
 void enable(const Descriptor& socket, int option) {
   const int on = 1;
   setsockopt(socket.get(), SOL_NETLINK, option, &on, sizeof(on));
@@ -91,8 +91,8 @@ void Rtnetlink::send(std::span<const std::byte> bytes) {
     throw system_error(errno, "send to the kernel's rtnetlink");
 }
 
-// The kernel has answered by the time that sendto() returns, and goes on with a dump while its
-// messages are read: there is never a reason to wait. Only the kernel has port 0, see netlink(7).
+// The kernel has answered when sendto() returns, and continues a dump when its messages are read:
+// it is never necessary to wait. Messages from another port than the kernel's are ignored.
 std::span<const std::byte> Rtnetlink::receive() {
   sockaddr_nl sender{};
   iovec part{buffer_.data(), buffer_.size()};
@@ -110,7 +110,7 @@ std::span<const std::byte> Rtnetlink::receive() {
   return std::span(buffer_).first(static_cast<std::size_t>(size));
 }
 
-// Membership alone is not enough: the kernel passes over sockets that have no port yet.
+// By bind(2), not NETLINK_ADD_MEMBERSHIP alone: the kernel skips sockets that have no port yet.
 LinkEvents::LinkEvents() : socket_(open_socket()) {
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
@@ -122,7 +122,7 @@ LinkEvents::LinkEvents() : socket_(open_socket()) {
 bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int interrupt) {
   using std::chrono::milliseconds;
   const int socket = socket_.get();
-  // poll(2) passes over negative descriptors.
+  // poll(2) ignores negative descriptors.
   std::array<pollfd, 2> watched{{{socket, POLLIN, 0}, {interrupt, POLLIN, 0}}};
   constexpr milliseconds kLongestPoll{3'600'000};
   int events = 0;
@@ -134,8 +134,8 @@ bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int 
   } while (events == 0 || (events < 0 && errno == EINTR));
   if (events < 0) throw system_error(errno, "wait for changes of links");
   if (watched[1].revents != 0) return false;
-  // What the events say is looked up afresh by the caller: only that there were some counts. Lost
-  // ones (ENOBUFS) are events too.
+  // The content is discarded, as the caller looks up the links again. ENOBUFS means that events
+  // were lost, which is an event too.
   std::array<std::byte, 64> discarded;
   while (recv(socket, discarded.data(), discarded.size(), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
     continue;
