@@ -36,8 +36,8 @@ constexpr std::string_view kUsage =
 
 Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds wait) {
   Links links = find_links(rtnetlink, names);
-  if (wait.count() == 0 || failing(names, links, exists).empty()) return links;
-  return wait_for_links(rtnetlink, names, wait, exists);
+  if (wait.count() == 0 || failing(names, links, is_present).empty()) return links;
+  return wait_for_links(rtnetlink, names, wait, is_present);
 }
 
 // One Error that names every missing link.
@@ -45,7 +45,7 @@ void require_links(const LinkNames& own, const std::vector<RequiredLink>& bridge
                    const Links& links, std::chrono::seconds wait) {
   const std::string when = wait.count() > 0 ? fmt::format(" after {} s", wait.count()) : "";
   auto missing = missing_lines(bridges, links, when);
-  for (const std::string& name : failing(own, links, exists))
+  for (const std::string& name : failing(own, links, is_present))
     missing.push_back(fmt::format("no link {}{}: is the container running?", name, when));
   if (!missing.empty())
     throw Error(wait.count() > 0 ? Exit::timeout : Exit::system, std::move(missing));

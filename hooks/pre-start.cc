@@ -72,7 +72,7 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
                        std::chrono::seconds timeout) {
   const LinkNames names = names_of(required);
   notify_status(fmt::format("waiting for {}, {} s at most", join(names), timeout.count()));
-  const Links links = wait_for_links(rtnetlink, names, timeout, exists);
+  const Links links = wait_for_links(rtnetlink, names, timeout, is_present);
   auto missing = missing_lines(required, links, fmt::format(" after {} s", timeout.count()));
   if (!missing.empty()) throw Error(Exit::timeout, std::move(missing));
   check_bridges(required, links);
@@ -115,7 +115,7 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   }
   remove_unix_export(config.instance, log);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
-  if (changed || !failing(names_of(required), links, exists).empty())
+  if (changed || !failing(names_of(required), links, is_present).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);
 }
 

@@ -1,9 +1,9 @@
-// container-init: PID 1 of a container until its network is there, then the real init.
+// container-init: PID 1 of a container; configures its network, then executes the real init.
 
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
+#include <string>
 
 #include <fmt/core.h>
 
@@ -33,7 +33,7 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Exit status: that of STAGE2; 0 when stopped before it; 64 usage, 71 system,\n"
+    "Exit status: that of STAGE2; 0 if stopped before it runs; 64 usage, 71 system,\n"
     "78 configuration, 126 STAGE2 cannot be executed, 127 STAGE2 or its interpreter\n"
     "does not exist.\n"
     "\n"
@@ -45,35 +45,33 @@ Error missing_link(const std::string& name) {
                       "--network-veth-extra=");
 }
 
-// host0 is called eth0 from now on. Where an earlier run has renamed it, only the name changes in
-// the plan; for the operations that follow both names lead to the link.
-void resolve_rename(SetLink& set, Links& links) {
-  const bool has_old = links.contains(set.link);
-  const auto renamed = links.find(set.new_name);
-  if (has_old && renamed != links.end())
-    throw system_error(EEXIST, describe(set),
-                       fmt::format("the container has another link {}", set.new_name));
-  if (has_old) {
-    links[set.new_name] = links[set.link];
-  } else if (renamed != links.end() && renamed->second.kind == "veth") {
-    set.link = std::exchange(set.new_name, {});
-  } else if (renamed != links.end()) {
-    throw system_error(ENODEV, describe(set), fmt::format("{} is not a veth", set.new_name));
-  } else {
-    throw missing_link(set.link);
-  }
-}
-
-void require_links(const Plan& plan, const Links& links) {
-  const LinkNames missing = failing(names_of(plan), links, exists);
-  if (!missing.empty()) throw missing_link(join(missing));
-}
-
-// Stage 2 starts even where the other end never comes up: it may not need it.
-void wait_for_carrier(Rtnetlink& rtnetlink, const Network& network, const Log& log) {
+// The final names of the container's ends.
+LinkNames container_links(const Network& network) {
   LinkNames names;
   if (network.pair) names.insert(network.pair->container_link);
   for (const Pair& pair : network.extra_pairs) names.insert(pair.container_link);
+  return names;
+}
+
+// The name that the main pair's end has now: host0, or eth0 where an earlier run has renamed it.
+std::string current_main_link(const Pair& pair, const Links& links) {
+  std::string made(kNspawnLink);
+  const std::string& wanted = pair.container_link;
+  const auto action = [&] { return fmt::format("rename link {} to {}", made, wanted); };
+  const auto renamed = links.find(wanted);
+  if (links.contains(made)) {
+    if (renamed == links.end()) return made;
+    throw system_error(EEXIST, action(), "the container has another link " + wanted);
+  }
+  if (renamed == links.end()) throw missing_link(made);
+  if (renamed->second.kind != "veth")
+    throw system_error(ENODEV, action(), wanted + " is not a veth");
+  return wanted;
+}
+
+// Stage 2 is started even if the other end does not come up: it may not need the network.
+void wait_for_carrier(Rtnetlink& rtnetlink, const Network& network, const Log& log) {
+  const LinkNames names = container_links(network);
   const Descriptor stop = open_stop_signal();
   const Links links =
       wait_for_links(rtnetlink, names, network.wait_carrier, has_carrier, stop.get());
@@ -83,12 +81,23 @@ void wait_for_carrier(Rtnetlink& rtnetlink, const Network& network, const Log& l
                             network.wait_carrier.count()));
 }
 
-void configure_network(const Network& network, Plan plan, const Log& log) {
-  if (plan.empty()) return;
+// Plans from the name that the main pair's end has, and adds its new name to the links.
+Plan plan_from_links(const Network& network, Links& links) {
+  if (!network.pair) return make_container_plan(network);
+  const std::string main_link = current_main_link(*network.pair, links);
+  links[network.pair->container_link] = links[main_link];  // for the operations after the renaming
+  return make_container_plan(network, main_link);
+}
+
+void configure_network(const Network& network, const Log& log) {
+  LinkNames names = container_links(network);
+  if (names.empty()) return;
+  if (network.pair) names.emplace(kNspawnLink);
   Rtnetlink rtnetlink;
-  Links links = find_links(rtnetlink, names_of(plan));
-  if (network.pair) resolve_rename(std::get<SetLink>(plan.front()), links);
-  require_links(plan, links);
+  Links links = find_links(rtnetlink, names);
+  const Plan plan = plan_from_links(network, links);
+  if (const auto missing = failing(names_of(plan), links, is_present); !missing.empty())
+    throw missing_link(join(missing));
   check_veths(names_of(plan), links);
   apply(rtnetlink, plan, links);
   if (network.wait_carrier.count() > 0) wait_for_carrier(rtnetlink, network, log);
@@ -96,12 +105,11 @@ void configure_network(const Network& network, Plan plan, const Log& log) {
 
 int run(const Options& options, const Log& log) {
   const Network network = parse_network(Environment(environ));
-  const Plan plan = make_container_plan(network);
   if (options.dry_run) {
-    print(ip_commands(plan));
+    print(ip_commands(make_container_plan(network)));
     return 0;
   }
-  configure_network(network, plan, log);
+  configure_network(network, log);
   if (is_stop_signal_pending()) return 0;
   exec_program(options.operands);
 }

@@ -29,8 +29,8 @@ class Descriptor {
   int fd_;
 };
 
-// Where a standard stream is closed, the next thing that is opened takes its number. This gives it
-// another; not open, with errno, where there is none left.
+// If a standard stream is closed, the next descriptor that is opened takes its number. Moves such a
+// descriptor to a number above 2; the result is not open, with errno set, if none is left.
 Descriptor above_standard_streams(Descriptor opened);
 
 struct Pipe {
@@ -38,10 +38,11 @@ struct Pipe {
   Descriptor writer;
 };
 
-// Both ends are close-on-exec and away from the standard streams. Error, Exit::system.
+// Both ends are close-on-exec, with numbers above the standard streams. Error, Exit::system.
 Pipe make_pipe();
 
-// The standard streams stay open too. False, with errno, on kernels before 5.9.
+// Closes every descriptor but these and the standard streams. False, with errno set, on kernels
+// before 5.9, which lack close_range(2).
 bool close_all_but(std::vector<int> kept);
 
 }  // namespace container_init

@@ -13,13 +13,14 @@ enum class Exit : int {
   ok = 0,
   usage = 64,    // EX_USAGE: the command line
   system = 71,   // EX_OSERR: the system refused
-  timeout = 75,  // EX_TEMPFAIL: waited in vain
+  timeout = 75,  // EX_TEMPFAIL: timed out
   config = 78,   // EX_CONFIG: a variable
   not_executable = 126,
   not_found = 127,
 };
 
-// Thrown by everything in common/; only main prints it. One line each, without the program's name.
+// The only exception that library code throws; run_program() prints it. Its lines lack the
+// program's name.
 class Error : public std::exception {
  public:
   Error(Exit exit, std::string line) : exit_(exit), lines_{std::move(line)} {}

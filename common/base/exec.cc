@@ -22,20 +22,20 @@
 namespace container_init {
 namespace {
 
-// Fills the object from an offset of the file; false where the file ends before.
+// Reads an object at an offset of the file; false if the file ends before its end.
 template <typename T>
 bool read_at(const Descriptor& file, off_t offset, T& object) {
   return pread(file.get(), &object, sizeof(object), offset) == static_cast<ssize_t>(sizeof(object));
 }
 
-// As far as the file goes.
+// Reads text at an offset; less than the buffer holds if the file ends before.
 template <std::size_t N>
 std::string_view read_text_at(const Descriptor& file, off_t offset, std::array<char, N>& buffer) {
   const ssize_t size = pread(file.get(), buffer.data(), buffer.size(), offset);
   return {buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
 }
 
-// The kernel reads as much of a "#!" line, BINPRM_BUF_SIZE in linux/binfmts.h.
+// The kernel reads no more of a "#!" line, BINPRM_BUF_SIZE in linux/binfmts.h.
 constexpr std::size_t kLongestScriptLine = 256;
 
 std::string script_interpreter(std::string_view text) {
@@ -62,7 +62,7 @@ std::string elf_interpreter(const Descriptor& file) {
 
 bool means_missing(int error) { return error == ENOENT || error == ENOTDIR; }
 
-bool exists(const std::string& path) {
+bool path_exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0 || !means_missing(errno);
 }
 
@@ -77,7 +77,7 @@ bool is_on_noexec(const std::string& path) {
   return statvfs(path.c_str(), &status) == 0 && (status.f_flag & ST_NOEXEC) != 0;
 }
 
-// Follows interpreters as execve(2) does, to the first that is the cause of its error.
+// Follows interpreters as execve(2) does, to the first that caused its error.
 template <typename IsFine>
 std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
   constexpr int kDeepestChain = 5;  // the kernel gives up there, with ELOOP
@@ -88,8 +88,8 @@ std::optional<std::string> find_culprit(std::string path, IsFine is_fine) {
   return std::nullopt;
 }
 
-// As it is, unless it would be lost in a message or break it.
-std::string shown(const std::string& path) {
+// For a message: as it is where it has printable characters and no blank, else in quotes.
+std::string quoted_unless_plain(const std::string& path) {
   const bool plain = !path.empty() && std::all_of(path.begin(), path.end(),
                                                   [](char c) { return c > ' ' && c <= '~'; });
   return plain ? path : quote(path);
@@ -97,15 +97,15 @@ std::string shown(const std::string& path) {
 
 std::string explain(int error, const std::string& path) {
   if (means_missing(error)) {
-    const auto missing = find_culprit(path, exists);
+    const auto missing = find_culprit(path, path_exists);
     return missing && *missing != path
-               ? fmt::format("its interpreter {} does not exist", shown(*missing))
+               ? fmt::format("its interpreter {} does not exist", quoted_unless_plain(*missing))
                : "";
   }
   if (error == EACCES) {
     const auto refused = find_culprit(path, is_executable_file);
     if (!refused) return {};
-    return fmt::format("{} is {}", shown(*refused),
+    return fmt::format("{} is {}", quoted_unless_plain(*refused),
                        is_on_noexec(*refused) ? "on a file system that is mounted noexec"
                                               : "not an executable file");
   }
@@ -119,7 +119,7 @@ void exec_program(std::span<char*> arguments) {
   const std::string path = arguments.front();
   execve(path.c_str(), arguments.data(), environ);
   const int error = errno;
-  throw system_error(error, "execute " + shown(path), explain(error, path),
+  throw system_error(error, "execute " + quoted_unless_plain(path), explain(error, path),
                      means_missing(error) ? Exit::not_found : Exit::not_executable);
 }
 

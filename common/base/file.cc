@@ -9,7 +9,7 @@
 
 namespace container_init {
 
-std::optional<std::string> read_all(const Descriptor& file) {
+std::optional<std::string> read_file(const Descriptor& file) {
   constexpr std::size_t kLongest = 65536;
   std::string text;
   std::array<char, 4096> buffer;
@@ -26,7 +26,7 @@ std::optional<std::string> read_all(const Descriptor& file) {
 std::optional<std::string> read_file(const std::string& path) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open()) return std::nullopt;
-  return read_all(file);
+  return read_file(file);
 }
 
 std::optional<std::string> read_link(const std::string& path) {

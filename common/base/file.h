@@ -9,14 +9,14 @@
 
 namespace container_init {
 
-// The beginning of it, 64 KiB at most; nothing, with errno, where it cannot be read.
-std::optional<std::string> read_all(const Descriptor& file);
+// The content, but no more than about 64 KiB; nothing, with errno set, if it cannot be read.
+std::optional<std::string> read_file(const Descriptor& file);
 std::optional<std::string> read_file(const std::string& path);
 
-// Where a symbolic link leads, readlink(2); nothing, with errno, where it is none.
+// The target of a symbolic link, readlink(2); nothing, with errno set, if it is not a link.
 std::optional<std::string> read_link(const std::string& path);
 
-// False, with errno, where not all of it could be written.
+// False, with errno set, if not all of it could be written.
 bool write_all(int fd, std::string_view text);
 
 }  // namespace container_init

@@ -22,8 +22,8 @@ Log::Log(std::string_view program) : program_(program), to_journal_(is_journal(S
 void Log::write(char level, std::string_view text) const {
   std::string line = to_journal_ ? std::string{'<', level, '>'} : std::string{};
   line += fmt::format("{}: {}\n", program_, text);
-  // One call for a line, so that lines of several programs do not mix. Nobody is left to be told
-  // that standard error cannot be written.
+  // One call for each line, so that lines of several programs do not mix. If standard error cannot
+  // be written, there is nowhere to report it.
   while (::write(STDERR_FILENO, line.data(), line.size()) < 0 && errno == EINTR) continue;
 }
 

@@ -11,8 +11,8 @@ bool is_journal(int fd);
 
 class Log {
  public:
-  // `program` begins every line. Where JOURNAL_STREAM names standard error, systemd.exec(5), the
-  // level goes before it as sd-daemon(3) describes.
+  // `program` begins every line. If JOURNAL_STREAM names standard error, systemd.exec(5), the level
+  // precedes it as sd-daemon(3) describes.
   explicit Log(std::string_view program);
 
   void error(std::string_view text) const { write('3', text); }

@@ -10,7 +10,7 @@
 
 namespace container_init {
 
-// The whole text as a number of that base, from `least` to `most`; without sign or white space.
+// The whole text as a number of that base, from `least` to `most`, without sign or white space.
 template <typename T>
 std::optional<T> parse_number(std::string_view text, T least, T most, int base = 10) {
   T number{};

@@ -1,4 +1,4 @@
-// What a parser gives back: the value, or why the text is none.
+// What a parser returns: the value, or the reason why the text was refused.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct Reason {
 template <typename T>
 using Parsed = std::variant<T, Reason>;
 
-// The value, or nullptr where the text was refused.
+// The value, or nullptr if the text was refused.
 template <typename T>
 const T* value_of(const Parsed<T>& parsed) {
   return std::get_if<T>(&parsed);

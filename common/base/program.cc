@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -15,16 +14,9 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/number.h"
+#include "common/base/terminate.h"
 #include "common/base/version.h"
 #include "common/base/words.h"
-
-namespace __gnu_cxx {
-
-// libstdc++'s own prints the name of the exception's type, for which it links 50 kB of demangler.
-// All exceptions are caught in run_program(): nothing gets here.
-void __verbose_terminate_handler() { std::abort(); }
-
-}  // namespace __gnu_cxx
 
 namespace container_init {
 namespace {
@@ -58,8 +50,9 @@ bool is_code(int number) {
   });
 }
 
-// What getopt_long(3) does not take. optopt is the letter of an unknown short option, the code of a
-// long one that lacks its argument or has one too many, or 0 for an unknown long one.
+// The error for an option that getopt_long(3) refused. optopt is the letter of an unknown short
+// option, the code of a long one that lacks its argument or has one too many, or 0 for an unknown
+// long one.
 Error refused_option(const Program& program, char** argv) {
   if (optopt != 0 && !is_code(optopt))
     return usage_error(program,
@@ -76,7 +69,7 @@ enum class Request { run, help, version };
 
 Request parse_options(const Program& program, int argc, char** argv, Options& options) {
   opterr = 0;
-  // Options end at the first operand: those that follow are stage 2's.
+  // Options end at the first operand: those that follow belong to that program.
   for (int found = 0; (found = getopt_long(argc, argv, "+:nhV", kOptions.data(), nullptr)) != -1;) {
     if (found == code(Option::help)) return Request::help;
     if (found == code(Option::version)) return Request::version;
@@ -114,6 +107,7 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
 }  // namespace
 
 int run_program(const Program& program, int argc, char** argv) {
+  abort_on_terminate();
   const Log log(program.name);
   return report_errors(log, [&] { return run_parsed(program, argc, argv, log); });
 }
@@ -124,7 +118,7 @@ int report_errors(const Log& log, const std::function<int()>& function) {
   } catch (const Error& error) {
     for (const std::string& line : error.lines()) log.error(line);
     return static_cast<int>(error.exit());
-  } catch (const std::exception& error) {  // out of memory, above all
+  } catch (const std::exception& error) {  // mostly std::bad_alloc
     log.error(error.what());
     return static_cast<int>(Exit::system);
   }

@@ -1,4 +1,4 @@
-// What all programs have in common on the command line and at their end.
+// What all programs share: the options of the command line, and how they end.
 #pragma once
 
 #include <chrono>
@@ -14,11 +14,11 @@ namespace container_init {
 struct Options {
   bool dry_run = false;
   std::chrono::seconds wait{0};
-  std::span<char*> operands;  // ends with a null pointer behind its last
+  std::span<char*> operands;  // a null pointer follows the last
 };
 
 // Whether a program takes another one to execute, with its arguments.
-enum class Operands { none, optional, required };  // required but for --dry-run
+enum class Operands { none, optional, required };  // required except with --dry-run
 
 struct Program {
   std::string_view name;
@@ -29,15 +29,15 @@ struct Program {
   int (*run)(const Options& options, const Log& log) = nullptr;
 };
 
-// Parses the options, runs the program and returns its exit status, see report_errors(). --help and
-// --version are answered here.
+// Parses the options, runs the program and returns its exit status, see report_errors(). Handles
+// --help and --version.
 int run_program(const Program& program, int argc, char** argv);
 
-// Runs the function and gives its result. Prints the Error that it throws, a line for each of its
-// lines, and gives its exit status.
+// Runs the function and returns its result. If it throws an Error, prints each of its lines and
+// returns its exit status.
 int report_errors(const Log& log, const std::function<int()>& function);
 
-// To standard output; Error where it cannot be written.
+// Writes to standard output; Error if that fails.
 void print(std::string_view text);
 
 }  // namespace container_init

@@ -15,7 +15,7 @@ sigset_t stop_signal_set() {
 
 }  // namespace
 
-// sigprocmask(2) fails only for arguments that these are not.
+// sigprocmask(2) fails only for invalid arguments.
 void block_stop_signal() noexcept {
   const sigset_t stop = stop_signal_set();
   sigprocmask(SIG_BLOCK, &stop, nullptr);

@@ -1,4 +1,4 @@
-// The one place that knows the version; the Makefile reads it here.
+// The version; the Makefile reads it from here too.
 #pragma once
 
 #include <string_view>

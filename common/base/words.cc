@@ -12,7 +12,7 @@ constexpr std::size_t kLongestQuoted = 80;
 
 bool is_white_space(char c) { return kWhiteSpace.find(c) != std::string_view::npos; }
 
-// Reads one text from left to right; each function takes what it understands off the front.
+// Reads the text from left to right; each take_ function consumes one part of a word.
 class QuotedText {
  public:
   explicit QuotedText(std::string_view text) : text_(text) {}
@@ -78,7 +78,7 @@ class QuotedText {
     return true;
   }
 
-  // A backslash and a newline together are nothing: the line goes on.
+  // A backslash before a newline continues the line: both are removed.
   bool take_escaped() {
     if (next_ + 1 == text_.size()) return fail("the backslash", next_, "escapes nothing");
     if (text_[next_ + 1] != '\n') word() += text_[next_ + 1];

@@ -1,4 +1,4 @@
-// Lists in one variable, split as the shell scripts' users write them.
+// Splitting the value of a variable into words, and quoting words.
 #pragma once
 
 #include <string>
@@ -9,20 +9,21 @@
 
 namespace container_init {
 
-// At white space: blank, tab, newline. Runs of it count once.
+// Splits at runs of white space: blank, tab, newline.
 std::vector<std::string_view> split_words(std::string_view text);
 
-// At every separator; empty items are kept, so that a caller can refuse them.
+// Splits at every separator; empty items are kept, so that a caller can refuse them.
 std::vector<std::string_view> split_list(std::string_view text, char separator);
 
-// Words quoted as in a shell: single quotes, double quotes, backslash. Nothing is expanded.
-// The rules are those of the POSIX shell command language, 2.2 "Quoting".
+// Splits words that are quoted as in a shell: single quotes, double quotes, backslash. Nothing is
+// expanded. The rules are those of the POSIX shell command language, 2.2 "Quoting".
 Parsed<std::vector<std::string>> split_quoted(std::string_view text);
 
-// As a shell takes it for one word: in single quotes where it needs any.
+// Quotes text as one word for a shell: in single quotes if it needs any.
 std::string shell_quote(std::string_view text);
 
-// In double quotes for a message: bytes outside printable ASCII as \xNN, long text cut.
+// Quotes text for a message: in double quotes, bytes outside printable ASCII as \xNN, long text
+// cut.
 std::string quote(std::string_view text);
 
 }  // namespace container_init

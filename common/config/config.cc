@@ -25,7 +25,7 @@ auto address_parser(Family family) {
   return [family](std::string_view text) { return parse_address(text, family); };
 }
 
-// Two different ends, and a gateway that is not the container itself.
+// The two ends have different addresses, and the gateway is not the container itself.
 void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::string_view suffix) {
   if (!family.local) return;
   if (family.host && family.host->address == family.local->address)
@@ -117,7 +117,7 @@ std::optional<Pair> read_extra_pair(std::string_view word, Faults& faults) {
   return pair;
 }
 
-// Every link is there once, on the host and in the container.
+// No two links have the same name on the host, and no two in the container.
 void check_link_names(const Network& network, Faults& faults) {
   std::set<std::string_view> outer;
   std::set<std::string_view> inner;
@@ -154,7 +154,7 @@ std::string read_instance(Reader& reader) {
   return reader.checked(variable("INSTANCE"), is_machine_name);
 }
 
-// A namespace that somebody else made has its own links, and systemd-nspawn makes none for it.
+// systemd-nspawn creates no links for a network namespace that exists already.
 void check_network_namespace(Reader& reader) {
   if (!reader.has(variable("NETWORK_NAMESPACE_PATH"))) return;
   for (const Variable& known : kVariables)
@@ -165,7 +165,7 @@ void check_network_namespace(Reader& reader) {
                       known.name));
 }
 
-// --private-network, --network-veth, -n and the like, beside our own.
+// An option of EXTRA_NSPAWN_FLAGS that gives the container a network of its own.
 bool is_network_flag(const std::string& flag) {
   return flag.starts_with("--private-network") || flag.starts_with("--network-") || flag == "-n";
 }
@@ -180,7 +180,7 @@ void check_ports(Reader& reader, const Config& config) {
         "bridge or PRIVATE_NETWORK=1 with it");
 }
 
-// With the names that the links have on the host.
+// The network, with the names that the links have on the host.
 Network read_host_network(Reader& reader, const std::string& instance, Faults& faults) {
   Network network = read_network(reader, faults);
   if (auto& pair = network.pair) pair->host_link = host_link_name(instance, !pair->bridge.empty());
@@ -200,7 +200,7 @@ void check_names(const Environment& environment, unsigned any_of, Faults& faults
   }
 }
 
-// Empty where it is not set.
+// Empty if it is not set.
 std::vector<std::string> read_reload_command(Reader& reader) {
   constexpr const Variable& kVariable = variable("RELOAD_COMMAND");
   auto command = reader.value(kVariable, split_quoted).value_or(std::vector<std::string>{});
@@ -293,7 +293,7 @@ Config parse_config(const Environment& environment) {
   config.extra_nspawn_flags = reader.value(variable("EXTRA_NSPAWN_FLAGS"), split_quoted)
                                   .value_or(std::vector<std::string>{});
   check_ports(reader, config);
-  read_reload_command(reader);  // reload's, but a fault of it is told before the start
+  read_reload_command(reader);  // only reload uses it; its faults are reported here too
   throw_faults(std::move(faults));
   return config;
 }

@@ -1,5 +1,5 @@
-// The configuration of a container, read from the environment and checked as a whole.
-// container.conf(5) documents every variable; this is the same list as values.
+// The configuration of a container, read from the environment and checked as a whole. variables.h
+// is the table of the variables, container.conf(5) their documentation.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,7 @@ struct Config {
   std::vector<std::string> extra_nspawn_flags;
 };
 
-// Whether systemd-nspawn gives the container a network apart from the host's.
+// Whether the container gets a network namespace apart from the host's.
 bool has_private_network(const Config& config);
 
 // What reload runs in a container.
@@ -45,7 +45,7 @@ struct Reload {
   std::vector<std::string> command;  // with its arguments; not empty
 };
 
-// A NixOS inside, where SYSTEM_PATH does not name another.
+// The system of a NixOS container if SYSTEM_PATH is not set.
 inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
 
 // Whether any variable is there besides INSTANCE and root, which the unit sets; an empty one

@@ -8,12 +8,13 @@
 
 namespace container_init {
 
-// Views into text that outlives it. "Set" means present and not empty; of several the first counts.
+// Views into text that must outlive it. "Set" means present and not empty; if a name is there more
+// than once, the first counts.
 class Environment {
  public:
   explicit Environment(std::vector<std::string_view> assignments)
       : assignments_(std::move(assignments)) {}
-  // From environ(7): a vector of strings that ends with a null pointer.
+  // From environ(7): pointers to strings, with a null pointer after the last.
   explicit Environment(const char* const* block);
 
   std::optional<std::string_view> get(std::string_view name) const;

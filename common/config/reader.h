@@ -1,4 +1,4 @@
-// Reads typed values out of assignments and notes every fault on the way.
+// Reads typed values from assignments and collects every fault.
 #pragma once
 
 #include <optional>
@@ -14,14 +14,14 @@
 
 namespace container_init {
 
-// A line each: VARIABLE="value": what is wrong; wanted: the accepted form.
+// Each a line: VARIABLE="value": what is wrong; wanted: the accepted form.
 using Faults = std::vector<std::string>;
 
 using TextCheck = bool (*)(std::string_view);
 
 class Reader {
  public:
-  // `where` goes before the variable in a fault: empty, or the extra pair it belongs to.
+  // `where` precedes the variable in a fault: empty, or the extra pair that it belongs to.
   Reader(const Environment& environment, Faults& faults, std::string where = {})
       : environment_(environment), faults_(faults), where_(std::move(where)) {}
 
@@ -30,7 +30,7 @@ class Reader {
     return environment_.get(variable.name).value_or(std::string_view{});
   }
 
-  // The value, or nothing where the variable is not set or not valid.
+  // The value, or nothing if the variable is not set or not valid.
   template <typename Parse>
   auto value(const Variable& variable, Parse parse) {
     using Value = std::variant_alternative_t<0, decltype(parse(text(variable)))>;
@@ -45,10 +45,10 @@ class Reader {
     return result;
   }
 
-  // The text itself where it passes, else empty.
+  // The text itself if it is valid, else empty.
   std::string checked(const Variable& variable, TextCheck is_valid);
 
-  // Items at white space, or at commas, that pass; each one that does not is a fault of its own.
+  // The valid items, split at white space or at commas; each invalid one is a fault of its own.
   std::vector<std::string> words(const Variable& variable, TextCheck is_valid);
   std::vector<std::string> list(const Variable& variable, TextCheck is_valid);
 

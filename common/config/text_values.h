@@ -1,5 +1,4 @@
-// Values that stay text, checked against what systemd-nspawn(1) and machinectl(1) take; and
-// flags.
+// Checks of values that stay text, by what systemd-nspawn(1) and machinectl(1) accept; and flags.
 #pragma once
 
 #include <string_view>

@@ -31,7 +31,7 @@ struct Prefix {
   Address address;
   std::uint8_t length = 0;
 
-  // The same length with the host bits cleared: what a route to it leads to.
+  // The same length with the host bits cleared: the destination of a route to it.
   Prefix network() const;
   bool contains(const Address& other) const;
   // A single address: /32 or /128.

@@ -1,4 +1,4 @@
-// The kernel's answers to one batch of requests, put back in the order of the requests.
+// The kernel's answers to one batch of requests, in the order of the requests.
 #pragma once
 
 #include <linux/netlink.h>
@@ -15,21 +15,20 @@ namespace container_init {
 
 struct Answer {
   int error = 0;                   // errno; 0 where nothing failed
-  std::string text;                // the kernel's own words, where it has any
-  std::vector<std::byte> message;  // of a query: what was asked for, with its nlmsghdr
+  std::string text;                // the kernel's own words; may be empty
+  std::vector<std::byte> message;  // of a query: the reply, with its nlmsghdr
 };
 
-// Pure: takes datagrams as they come from the socket, in any order.
+// Takes datagrams as they come from the socket, in any order; makes no system call.
 class Answers {
  public:
   // For requests numbered from `first_sequence` on; `count` at least 1.
   Answers(std::uint32_t first_sequence, std::size_t count);
 
-  // Messages of other sequence numbers are passed over. Error where one is cut short.
+  // Ignores messages with other sequence numbers. Error if a message is truncated.
   void take(std::span<const std::byte> datagram);
 
-  // The kernel works through a batch in order: once it has answered the last request, it has
-  // answered all that it will.
+  // The kernel processes a batch in order: after the answer to the last request no other one comes.
   bool complete() const { return complete_; }
 
   std::vector<Answer> release() { return std::move(answers_); }
@@ -40,7 +39,7 @@ class Answers {
   bool complete_ = false;
 };
 
-// Calls `take` with each message of a datagram. Error where one is cut short.
+// Calls `take` with each message of a datagram. Error if a message is truncated.
 void for_each_message(std::span<const std::byte> datagram,
                       const std::function<void(const nlmsghdr&)>& take);
 

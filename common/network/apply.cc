@@ -13,7 +13,7 @@
 namespace container_init {
 namespace {
 
-// The system's words, and more of them.
+// The kernel's text and a hint, either of which may be empty.
 std::string joined(const std::string& kernel_text, const std::string& hint) {
   if (kernel_text.empty() || hint.empty()) return kernel_text + hint;
   return kernel_text + ": " + hint;
@@ -36,7 +36,7 @@ std::string hint_for(const Operation& operation, int error) {
   const std::string& link = link_of(operation);
   if (error == EPERM) return "CAP_NET_ADMIN is needed, which root has";
   if (error == ENODEV) return link + " is gone";
-  // do_set_master() in net/core/rtnetlink.c; of a veth a bridge never says so itself.
+  // do_set_master() in net/core/rtnetlink.c; a bridge itself never refuses a veth with EINVAL.
   const auto* set = std::get_if<SetLink>(&operation);
   if (error == EINVAL && set && !set->master.empty()) return set->master + " is gone";
   if (is_ipv6(operation) && error == EACCES)
@@ -51,12 +51,12 @@ std::string destination_text(const Prefix& destination) {
   return destination.is_host() ? to_string(destination.address) : to_string(destination);
 }
 
-// Asks the kernel about what it says exists.
+// Looks up what the kernel reported as existing (EEXIST).
 class Existing {
  public:
   Existing(Rtnetlink& rtnetlink, const Links& links) : rtnetlink_(rtnetlink), links_(links) {}
 
-  // Empty where the operation's work is done; else what stands in its way.
+  // Empty if what exists is what the operation would have made, else how it differs.
   std::string conflict_with(const AddAddress& added) {
     const Prefix& wanted = added.address;
     // The kernel compares IPv4 addresses with their prefix length, IPv6 addresses without.
@@ -86,8 +86,8 @@ class Existing {
     return std::move(rtnetlink_.request({&query, 1}).front().message);
   }
 
-  // The look-up of a single address finds its own entry, however many routes there are. A network
-  // may be hidden behind a longer prefix: there the table is read.
+  // The route to a single address is found by a lookup, which is fast however many routes there
+  // are. A lookup of a network may find a longer prefix instead: for networks the table is dumped.
   std::optional<Route> find_route(const Prefix& destination) {
     const auto matches = [&](const std::optional<Route>& route) {
       return route && route->in_main_table && route->has_our_metric &&
@@ -114,7 +114,7 @@ class Existing {
   const Links& links_;
 };
 
-// Why the operation is not done; nothing where it is.
+// Why the operation failed; nothing if its result is there.
 std::optional<std::string> failure(const Operation& operation, const Answer& answer,
                                    Existing& existing) {
   if (answer.error == 0) return std::nullopt;

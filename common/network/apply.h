@@ -1,4 +1,4 @@
-// Carries a plan out.
+// Carrying out a plan.
 #pragma once
 
 #include <vector>
@@ -9,13 +9,14 @@
 
 namespace container_init {
 
-// The settings of links first, see distrust_peer(), and then one batch. What is already as wanted
-// is success: an address or a route that exists, a link that is gone when it was to be deleted.
-// Error, Exit::system, for the first operation that failed for another reason, with the kernel's
-// words and a hint; a route that leads elsewhere is named with its link, and never replaced. The
+// Writes the settings of links, see distrust_peer(), then sends the plan as one batch. An operation
+// whose result is already there succeeds: an address or a route that exists, a link to delete that
+// is gone. Error, Exit::system, for the first operation that failed for another reason, with the
+// kernel's words and a hint. If a route to the same destination leads to another link, the error
+// names that link; a route is never replaced. The
 // kernel carries out the operations after a failed one too.
 //
-// Gives back for each operation whether it was carried out; false for what was so already.
+// Returns for each operation whether it changed anything.
 std::vector<bool> apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links);
 
 }  // namespace container_init

@@ -87,11 +87,11 @@ Message encode_concrete(const AddRoute& added, const Links& links) {
   return message;
 }
 
-// What the kernel gives a route that is added without a metric (fib_frontend.c; IP6_RT_PRIO_USER in
-// linux/ipv6_route.h).
+// The metric that the kernel gives a route that is added without one (fib_frontend.c;
+// IP6_RT_PRIO_USER in linux/ipv6_route.h).
 std::uint32_t default_metric(Family family) { return family == Family::ipv4 ? 0 : 1024; }
 
-// As ip-route(8) names the types that lead nowhere.
+// ip-route(8)'s names of the route types that do not forward.
 std::string_view refusal_of(std::uint8_t type) {
   switch (type) {
     case RTN_BLACKHOLE:
@@ -107,8 +107,8 @@ std::string_view refusal_of(std::uint8_t type) {
   }
 }
 
-// The header after nlmsghdr, where the message is whole and of this type. libmnl reads attributes
-// up to the next multiple of four bytes.
+// The header after nlmsghdr; nullptr unless the message is complete and of this type. libmnl reads
+// attributes up to the next multiple of four bytes.
 template <typename Header>
 const Header* header_of(std::span<const std::byte> message, std::uint16_t type) {
   const auto* header = reinterpret_cast<const nlmsghdr*>(message.data());
@@ -252,7 +252,8 @@ std::optional<Route> decode_route(std::span<const std::byte> message) {
   route.destination = {destination.value_or(Address{*family, {}}), header->rtm_dst_len};
   route.gateway = attributes.address(RTA_GATEWAY, *family);
   route.link_index = static_cast<int>(attributes.number(RTA_OIF));
-  // A look-up calls the local table main where the kernel has merged both: the type tells.
+  // Where the kernel has merged the local table into main, a lookup reports main for both; routes
+  // of the local table are recognised by their type.
   route.in_main_table = (table != 0 ? table : header->rtm_table) == RT_TABLE_MAIN &&
                         header->rtm_type != RTN_LOCAL && header->rtm_type != RTN_BROADCAST;
   route.has_our_metric = attributes.number(RTA_PRIORITY) == default_metric(*family);

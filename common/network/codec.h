@@ -1,5 +1,6 @@
-// Between our values and rtnetlink's bytes: the one place that knows RTM_, IFLA_, IFA_ and RTA_.
-// Sources: rtnetlink(7), linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h.
+// Encodes operations and queries as rtnetlink messages and decodes the kernel's: the only place
+// that uses the constants RTM_, IFLA_, IFA_ and RTA_. Sources: rtnetlink(7), linux/rtnetlink.h,
+// linux/if_link.h, linux/if_addr.h.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +16,15 @@
 
 namespace container_init {
 
-// The route that serves a destination, as the kernel's table has it.
+// An entry of the kernel's routing table.
 struct Route {
   Prefix destination;
   std::optional<Address> gateway;
   int link_index = 0;  // 0: none, or more than one
   bool in_main_table = false;
-  bool has_our_metric = false;  // that of the routes we add; another one is another route
-  std::string_view refusal;     // "blackhole", "unreachable", ...; empty for one that leads on
+  bool has_our_metric =
+      false;  // that of the routes we add; with another metric it is a different route
+  std::string_view refusal;  // "blackhole", "unreachable", ...; empty for a route that forwards
 };
 
 // Queries, each answered by one message. A link is looked up by its name (up to 15 characters),
@@ -30,17 +32,17 @@ struct Route {
 Message encode_get_link(const std::string& name);
 Message encode_get_link_by_alternative_name(const std::string& name);
 Message encode_get_link(int index);
-// The entry that `destination` itself falls under, with its table.
+// The entry that the kernel uses for `destination`, with its table.
 Message encode_get_route(const Address& destination);
-// An IPv6 address on a link; for IPv4 the kernel has no such query.
+// An IPv6 address on a link; the kernel has no such query for IPv4.
 Message encode_get_address(const Address& address, int link_index);
-// Answered by a message a route, of all tables, and NLMSG_DONE.
+// Answered by one message for each route of every table, then NLMSG_DONE.
 Message encode_dump_routes(Family family);
 
-// Error where the links lack one that the operation names.
+// Error if the operation names a link that is not among the links.
 Message encode(const Operation& operation, const Links& links);
 
-// Nothing where the message is of another type, or malformed.
+// Nothing if the message has another type or is malformed.
 std::optional<Link> decode_link(std::span<const std::byte> message);
 std::optional<Route> decode_route(std::span<const std::byte> message);
 std::optional<Prefix> decode_address(std::span<const std::byte> message);

@@ -1,4 +1,4 @@
-// What the kernel says of a network link.
+// A network link, as the kernel reports it.
 #pragma once
 
 #include <map>
@@ -8,12 +8,12 @@ namespace container_init {
 
 struct Link {
   int index = 0;     // never 0 for a link that exists
-  std::string name;  // the kernel's, perhaps shorter than the one it was asked for
+  std::string name;  // the kernel's; shorter if it was looked up by an alternative name
   std::string kind;  // "veth", "bridge", ...; empty for a physical device
   bool carrier = false;
 };
 
-// By the name that was asked for; names without a link are absent.
+// By the name that was looked up; names without a link are absent.
 using Links = std::map<std::string, Link, std::less<>>;
 
 }  // namespace container_init

@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// One way to ask for a link, and the name it was wanted under.
+// A query for a link, and the name that is looked up with it.
 struct Query {
   const std::string& name;
   Message message;
@@ -90,7 +90,7 @@ Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::
                      const LinkTest& passes, int interrupt) {
   if (names.empty()) return {};
   const auto deadline = steady_clock::now() + timeout;
-  LinkEvents events;  // first, so that no change after the look is missed
+  LinkEvents events;  // before the lookup, so that no change after it is missed
   return wait_until(deadline, rtnetlink, events, names, passes, interrupt);
 }
 
@@ -114,7 +114,7 @@ std::string describe_kind(const Link& link) {
   return link.kind.empty() ? "a device" : "of kind " + link.kind;
 }
 
-bool exists(const Link* link) { return link != nullptr; }
+bool is_present(const Link* link) { return link != nullptr; }
 bool has_carrier(const Link* link) { return link != nullptr && link->carrier; }
 
 std::string join(const LinkNames& names) {

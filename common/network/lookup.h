@@ -1,5 +1,5 @@
-// Looking links up by name, now or when they appear. The cost does not depend on how many other
-// links there are: nothing is dumped.
+// Looking up links by name, and waiting for them. The cost does not depend on how many other links
+// there are: nothing is dumped.
 #pragma once
 
 #include <chrono>
@@ -15,36 +15,36 @@ namespace container_init {
 
 using LinkNames = std::set<std::string>;
 
-// Every link that the plan needs to exist, also under the names that it gives.
+// Every link that the plan names, also by the new names that it gives.
 LinkNames names_of(const Plan& plan);
 
-// All in one send. Names over 15 characters are tried as alternative names, then as the short name
-// systemd-nspawn makes of them.
+// Looks up all of them in one batch. Names over 15 characters are looked up as alternative names,
+// and by the short name that systemd-nspawn makes of them.
 Links find_links(Rtnetlink& rtnetlink, const LinkNames& names);
 
-// True for a link that need not be waited for any longer; nullptr stands for one that is absent.
+// Whether a link is as it should be; nullptr stands for one that is absent.
 using LinkTest = std::function<bool(const Link*)>;
 
-// Looks again at every change, until all links pass, the time is over or the descriptor, where one
-// is given, can be read; gives the last look.
+// Looks up the links again after every change, until all pass, the time is over or the descriptor
+// `interrupt` is readable (-1 for none). Returns the links of the last lookup.
 Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds timeout,
                      const LinkTest& passes, int interrupt = -1);
 
-// The same with events that are heard already, and without an end but the descriptor's.
+// The same with events that were subscribed to before, and without a time limit.
 Links wait_for_links(Rtnetlink& rtnetlink, LinkEvents& events, const LinkNames& names,
                      const LinkTest& passes, int interrupt);
 
-bool exists(const Link* link);
+bool is_present(const Link* link);
 bool has_carrier(const Link* link);
 
 // The names whose links do not pass.
 LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& passes);
 
-// Error, Exit::config, where a link is not a veth; one that is absent passes. Whatever is not a
-// veth was made by someone else, and is neither configured nor deleted.
+// Error, Exit::config, if a link exists and is not a veth: it was made by someone else, and is
+// neither configured nor deleted.
 void check_veths(const LinkNames& names, const Links& links);
 
-// "of kind bridge", or "a device" where the kernel names no kind.
+// "of kind bridge", or "a device" if the kernel names no kind.
 std::string describe_kind(const Link& link);
 
 // "ve-web, lan0"

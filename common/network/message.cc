@@ -39,7 +39,7 @@ void Message::put(std::uint16_t type, const std::string& text) {
   require_room(mnl_attr_put_strz_check(&header(), kCapacity, type, text.c_str()));
 }
 
-// In every family of rtnetlink messages the third is the GET (linux/rtnetlink.h).
+// Types come in groups of four, NEW, DEL, GET, SET (linux/rtnetlink.h).
 bool Message::is_get() const { return (header().nlmsg_type & 3) == 2; }
 
 std::span<const std::byte> Message::bytes() const {

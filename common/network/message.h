@@ -1,4 +1,4 @@
-// One rtnetlink request, built with libmnl in a buffer of its own.
+// One rtnetlink request, which libmnl builds in a buffer of the object.
 #pragma once
 
 #include <linux/netlink.h>
@@ -22,15 +22,15 @@ class Message {
     put_header(&header, sizeof(header));
   }
 
-  // Attributes; Error where the buffer is full, which no valid configuration reaches.
+  // Appends an attribute. Error if the buffer is full, which no valid configuration causes.
   void put(std::uint16_t type, std::span<const std::uint8_t> data);
   void put(std::uint16_t type, std::uint32_t number);
-  void put(std::uint16_t type, const std::string& text);  // with its final NUL
+  void put(std::uint16_t type, const std::string& text);  // with its terminating NUL
 
   void set_sequence(std::uint32_t sequence) { header().nlmsg_seq = sequence; }
   void request_ack() { header().nlmsg_flags |= NLM_F_ACK; }
 
-  // The kernel answers every RTM_GET* by itself; the others only when they fail or are asked to.
+  // The kernel always answers RTM_GET*; other requests only if they fail or request_ack() is set.
   bool is_get() const;
 
   std::span<const std::byte> bytes() const;

@@ -1,4 +1,4 @@
-// The network of a container: its pairs of links, with what each end gets.
+// The network of a container: its pairs of links, with the addresses of both ends.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace container_init {
 struct FamilyConfig {
   std::optional<Prefix> host;      // HOST_ADDRESS, HOST_ADDRESS6
   std::optional<Prefix> local;     // LOCAL_ADDRESS, LOCAL_ADDRESS6
-  std::optional<Address> gateway;  // LOCAL_GATEWAY, LOCAL_GATEWAY6; only of the main pair
+  std::optional<Address> gateway;  // LOCAL_GATEWAY, LOCAL_GATEWAY6; the main pair only
 };
 
 // A veth pair with one end on the host and the other in the container.

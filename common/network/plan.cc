@@ -1,7 +1,5 @@
 #include "common/network/plan.h"
 
-#include <string_view>
-
 #include <fmt/core.h>
 
 #include "common/network/link_name.h"
@@ -33,8 +31,8 @@ class LinkPlan {
     if (own) plan_.push_back(AddAddress{link_, *own});
   }
 
-  // A route to the network of the other end. Where both ends are in one network the kernel has
-  // made that route with the address, perhaps on several links: then one to the other end alone.
+  // A route to the network of the other end. If both ends are in one network, the kernel has made
+  // that route together with the address, perhaps on several links: then to the other end alone.
   void route_to_peer(const std::optional<Prefix>& peer, const std::optional<Prefix>& own) {
     if (peer) route(have_same_network(peer, own) ? host_prefix(peer->address) : peer->network());
   }
@@ -48,7 +46,7 @@ class LinkPlan {
   std::string link_;
 };
 
-// A gateway that no network of the link contains is made reachable on the link first.
+// A gateway outside the networks of the link first gets a route on the link.
 void add_default_route(LinkPlan& link, const FamilyConfig& family) {
   if (!family.gateway && !family.host) return;
   const Address gateway = family.gateway ? *family.gateway : family.host->address;
@@ -78,7 +76,7 @@ void add_host_end(Plan& plan, const Pair& pair) {
   link.route_to_peer(pair.ipv6.local, pair.ipv6.host);
 }
 
-// "OBJECT" and "VERB" of an ip command, and what follows.
+// "ip OBJECT VERB ARGUMENTS"
 struct Words {
   std::string_view object;
   std::string_view verb;
@@ -126,11 +124,11 @@ std::string sysctl_commands(const Operation& operation) {
 
 }  // namespace
 
-Plan make_container_plan(const Network& network) {
+Plan make_container_plan(const Network& network, std::string_view main_link) {
   Plan plan;
   if (const auto& pair = network.pair) {
-    plan.push_back(
-        SetLink{std::string(kNspawnLink), pair->container_link, pair->local_mac_address, {}});
+    const std::string new_name = main_link == pair->container_link ? "" : pair->container_link;
+    plan.push_back(SetLink{std::string(main_link), new_name, pair->local_mac_address, {}});
     add_container_end(plan, *pair);
     LinkPlan link(plan, pair->container_link);
     add_default_route(link, pair->ipv4);

@@ -1,23 +1,25 @@
-// What is to be done to the network, as a list of operations made from the configuration alone.
-// Links are named, not looked up: a plan can be printed and tested anywhere.
+// The changes to the network, as a list of operations made from the configuration alone. Links are
+// named, not looked up: a plan can be printed and tested anywhere.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "common/network/address.h"
+#include "common/network/link_name.h"
 #include "common/network/network.h"
 
 namespace container_init {
 
-// Brings the link up, after giving it what is set here.
+// Gives the link what is set here, then brings it up.
 struct SetLink {
   std::string link;
   std::string new_name;
   std::optional<MacAddress> address;
-  std::string master;           // the bridge it becomes a port of
+  std::string master;           // the bridge that it becomes a port of
   bool distrusts_peer = false;  // see distrusting_sysctls(); before it is up
 };
 
@@ -34,14 +36,15 @@ struct AddAddress {
 struct AddRoute {
   std::string link;
   Prefix destination;              // host bits clear
-  std::optional<Address> gateway;  // without one the destination is on the link
+  std::optional<Address> gateway;  // without one the destination is on-link
 };
 
 using Operation = std::variant<SetLink, DeleteLink, AddAddress, AddRoute>;
 using Plan = std::vector<Operation>;
 
-// The container's end of every pair, and the default routes.
-Plan make_container_plan(const Network& network);
+// The container's end of every pair, and the default routes. `main_link` is the name that the main
+// pair's end has now.
+Plan make_container_plan(const Network& network, std::string_view main_link = kNspawnLink);
 
 // The host's end of every pair.
 Plan make_host_plan(const Network& network);

@@ -1,10 +1,8 @@
 #include "common/network/rtnetlink.h"
 
-#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,17 +13,10 @@
 namespace container_init {
 namespace {
 
-// Where standard output or error is closed, nothing that is printed may reach the kernel.
-NetlinkSocket away_from_standard_streams(NetlinkSocket socket) {
-  if (!socket || mnl_socket_get_fd(socket.get()) > STDERR_FILENO) return socket;
-  const int moved = fcntl(mnl_socket_get_fd(socket.get()), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  return NetlinkSocket(moved < 0 ? nullptr : mnl_socket_fdopen(moved));
-}
-
-NetlinkSocket open_socket() {
-  NetlinkSocket socket =
-      away_from_standard_streams(NetlinkSocket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)));
-  if (socket) return socket;
+Descriptor open_socket() {
+  Descriptor opened = above_standard_streams(
+      Descriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)));
+  if (opened.is_open()) return opened;
   const bool filtered = errno == EAFNOSUPPORT || errno == EPERM || errno == EACCES;
   throw system_error(errno, "open a netlink socket",
                      filtered ? "AF_NETLINK must be allowed, see RestrictAddressFamilies= in "
@@ -33,11 +24,14 @@ NetlinkSocket open_socket() {
                               : "");
 }
 
-// Options that old kernels lack only make messages longer and errors terser.
-void enable(mnl_socket* socket, int option) {
-  int on = 1;
-  mnl_socket_setsockopt(socket, option, &on, sizeof(on));
+// Errors are ignored: without these options replies are longer, and errors have no text.
+void enable(const Descriptor& socket, int option) {
+  const int on = 1;
+  setsockopt(socket.get(), SOL_NETLINK, option, &on, sizeof(on));
 }
+
+// The address of the kernel: port 0, see netlink(7).
+constexpr sockaddr_nl kKernel{AF_NETLINK, 0, 0, 0};
 
 template <typename Call>
 ssize_t uninterrupted(Call call) {
@@ -50,8 +44,8 @@ ssize_t uninterrupted(Call call) {
 }  // namespace
 
 Rtnetlink::Rtnetlink() : socket_(open_socket()) {
-  enable(socket_.get(), NETLINK_EXT_ACK);
-  enable(socket_.get(), NETLINK_CAP_ACK);
+  enable(socket_, NETLINK_EXT_ACK);
+  enable(socket_, NETLINK_CAP_ACK);
 }
 
 std::vector<Answer> Rtnetlink::request(std::span<Message> messages) {
@@ -90,13 +84,15 @@ void Rtnetlink::dump(Message message, const std::function<void(std::span<const s
 }
 
 void Rtnetlink::send(std::span<const std::byte> bytes) {
-  if (uninterrupted([&] { return mnl_socket_sendto(socket_.get(), bytes.data(), bytes.size()); }) <
-      0)
+  if (uninterrupted([&] {
+        return sendto(socket_.get(), bytes.data(), bytes.size(), 0,
+                      reinterpret_cast<const sockaddr*>(&kKernel), sizeof(kKernel));
+      }) < 0)
     throw system_error(errno, "send to the kernel's rtnetlink");
 }
 
-// The kernel has answered by the time that sendto() returns, and goes on with a dump while its
-// messages are read: there is never a reason to wait. Only the kernel has port 0, see netlink(7).
+// The kernel has answered when sendto() returns, and continues a dump when its messages are read:
+// it is never necessary to wait. Messages from another port than the kernel's are ignored.
 std::span<const std::byte> Rtnetlink::receive() {
   sockaddr_nl sender{};
   iovec part{buffer_.data(), buffer_.size()};
@@ -107,24 +103,26 @@ std::span<const std::byte> Rtnetlink::receive() {
   ssize_t size = 0;
   do {
     header.msg_namelen = sizeof(sender);
-    size = uninterrupted(
-        [&] { return recvmsg(mnl_socket_get_fd(socket_.get()), &header, MSG_DONTWAIT); });
+    size = uninterrupted([&] { return recvmsg(socket_.get(), &header, MSG_DONTWAIT); });
     if (size < 0) throw system_error(errno, "read the kernel's answer");
   } while (sender.nl_pid != 0);
   if (header.msg_flags & MSG_TRUNC) throw system_error(EMSGSIZE, "read the kernel's answer");
   return std::span(buffer_).first(static_cast<std::size_t>(size));
 }
 
-// Membership alone is not enough: the kernel passes over sockets that have no port yet.
+// By bind(2), not NETLINK_ADD_MEMBERSHIP alone: the kernel skips sockets that have no port yet.
 LinkEvents::LinkEvents() : socket_(open_socket()) {
-  if (mnl_socket_bind(socket_.get(), RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  own.nl_groups = RTMGRP_LINK;
+  if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0)
     throw system_error(errno, "listen for changes of links");
 }
 
 bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int interrupt) {
   using std::chrono::milliseconds;
-  const int socket = mnl_socket_get_fd(socket_.get());
-  // poll(2) passes over negative descriptors.
+  const int socket = socket_.get();
+  // poll(2) ignores negative descriptors.
   std::array<pollfd, 2> watched{{{socket, POLLIN, 0}, {interrupt, POLLIN, 0}}};
   constexpr milliseconds kLongestPoll{3'600'000};
   int events = 0;
@@ -136,8 +134,8 @@ bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int 
   } while (events == 0 || (events < 0 && errno == EINTR));
   if (events < 0) throw system_error(errno, "wait for changes of links");
   if (watched[1].revents != 0) return false;
-  // What the events say is looked up afresh by the caller: only that there were some counts. Lost
-  // ones (ENOBUFS) are events too.
+  // The content is discarded, as the caller looks up the links again. ENOBUFS means that events
+  // were lost, which is an event too.
   std::array<std::byte, 64> discarded;
   while (recv(socket, discarded.data(), discarded.size(), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
     continue;

@@ -1,43 +1,38 @@
-// The socket to the kernel's routing family: sends batches, gives back answers.
+// Sockets of the rtnetlink family, rtnetlink(7): requests to the kernel, and changes of links.
 #pragma once
 
-#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "common/base/descriptor.h"
 #include "common/network/answers.h"
 #include "common/network/message.h"
 
 namespace container_init {
 
-struct CloseNetlinkSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-using NetlinkSocket = std::unique_ptr<mnl_socket, CloseNetlinkSocket>;
-
-// Owns one netlink socket. Every function throws Error, Exit::system, where the kernel refuses the
-// call itself; what it answers to a request is for the caller to judge.
+// Owns one netlink socket. Every function throws Error, Exit::system, if a system call fails;
+// whether the answer to a request is an error is for the caller to judge.
 class Rtnetlink {
  public:
   Rtnetlink();
 
-  int descriptor() const { return mnl_socket_get_fd(socket_.get()); }
+  int descriptor() const { return socket_.get(); }
 
-  // One answer for each message, in their order. All are sent in one call, up to kLongestBatch;
-  // longer lists go in several. The kernel does not stop at a message that fails.
+  // Returns one answer for each message, in their order. They are sent in batches of kLongestBatch,
+  // one call each. The kernel goes on after a message that fails.
   std::vector<Answer> request(std::span<Message> messages);
 
-  // Sends a dump and hands over each message of the reply.
+  // Sends a dump request and calls `take` with each message of the reply.
   void dump(Message message, const std::function<void(std::span<const std::byte>)>& take);
 
-  // As many replies as fit into a socket's default receive buffer at their largest, a link.
+  // A socket's default receive buffer has room for as many replies of the largest kind, links.
   static constexpr std::size_t kLongestBatch = 32;
 
  private:
@@ -45,27 +40,27 @@ class Rtnetlink {
   void send(std::span<const std::byte> bytes);
   std::span<const std::byte> receive();
 
-  // No reply is longer: NLMSG_GOODSIZE of the kernel is at most 32 KiB for a dump.
+  // The longest reply: the kernel sends at most 32 KiB at once for a dump (netlink_dump()).
   static constexpr std::size_t kBufferSize = 32768;
 
-  NetlinkSocket socket_;
+  Descriptor socket_;
   std::uint32_t next_sequence_ = 1;
   alignas(nlmsghdr) std::array<std::byte, kBufferSize> buffer_;
 };
 
-// Hears of every change of a link, from its construction on.
+// Notifications of every change of a link, from the construction on.
 class LinkEvents {
  public:
   LinkEvents();
 
-  int descriptor() const { return mnl_socket_get_fd(socket_.get()); }
+  int descriptor() const { return socket_.get(); }
 
-  // Until something changed: true; or until the deadline, which may be time_point::max(), or until
-  // `interrupt` can be read (-1 for none): false.
+  // Waits for a change and returns true; false at the deadline, which may be time_point::max(), or
+  // when `interrupt` is readable (-1 for none).
   bool wait_until(std::chrono::steady_clock::time_point deadline, int interrupt);
 
  private:
-  NetlinkSocket socket_;
+  Descriptor socket_;
 };
 
 }  // namespace container_init

@@ -55,8 +55,8 @@ NspawnProcess this_as_nspawn(const Config& config, const BoundProgram& program) 
 void configure(Waiter& waiter) {
   const LinkNames names = names_of(make_host_plan(waiter.network));
   const Links links =
-      wait_for_links(waiter.rtnetlink, waiter.events, names, exists, waiter.nspawn.pidfd.get());
-  if (!failing(names, links, exists).empty()) return;
+      wait_for_links(waiter.rtnetlink, waiter.events, names, is_present, waiter.nspawn.pidfd.get());
+  if (!failing(names, links, is_present).empty()) return;
   try {
     configure_host_end(waiter.rtnetlink, waiter.network, links);
   } catch (const Error&) {

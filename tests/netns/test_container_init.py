@@ -118,7 +118,7 @@ def test_eth0_that_is_no_veth(network):
     with network.container.unchanged():
         done = network.container_init({"LOCAL_ADDRESS": "10.1.0.2"})
     assert done.returncode == 71
-    assert done.stderr == ("container-init: cannot set link dev host0 name eth0 up: No such device: "
+    assert done.stderr == ("container-init: cannot rename link host0 to eth0: No such device: "
                            "eth0 is not a veth\n")
 
 
@@ -146,7 +146,7 @@ def test_host0_beside_eth0(network):
     with network.container.unchanged():
         done = network.container_init({"LOCAL_ADDRESS": "10.1.0.2"})
     assert done.returncode == 71
-    assert done.stderr == ("container-init: cannot set link dev host0 name eth0 up: File exists: "
+    assert done.stderr == ("container-init: cannot rename link host0 to eth0: File exists: "
                            "the container has another link eth0\n")
 
 

@@ -156,7 +156,7 @@ TEST_CASE("the answer to the last request completes a batch, whatever it is") {
   }
 }
 
-TEST_CASE("messages with other numbers are passed over") {
+TEST_CASE("messages with other sequence numbers are ignored") {
   Answers answers(10, 2);
   for (const std::uint32_t foreign : {0U, 1U, 9U, 12U, 0x7fffffffU, 0xffffffffU})
     answers.take(numbered(kError, foreign));
@@ -217,7 +217,7 @@ TEST_CASE("so is one that repeats a request of a length that cannot be") {
   CHECK(answer_to(with(from_hex(kError), kRequestLength, 0xffffffffU)).error == ENETUNREACH);
 }
 
-TEST_CASE("attributes of an error other than a text are passed over") {
+TEST_CASE("attributes of an error other than its text are ignored") {
   const Bytes other = with(from_hex(kCappedErrorWithText), kAttributeType,
                            static_cast<std::uint16_t>(NLMSGERR_ATTR_OFFS));
   CHECK(answer_to(other).text.empty());

@@ -265,7 +265,7 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
      R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 escapes nothing)", kQuoted},
 });
 
-// Of what reload reads.
+// Of variables that reload reads.
 constexpr auto kReloadFaults = std::to_array<FaultRow>({
     {"SYSTEM_PATH=nix/store", R"(SYSTEM_PATH="nix/store": not valid)", kPath},
     {"RELOAD_COMMAND=true", R"(RELOAD_COMMAND="true": not an absolute path)", kCommand},
@@ -312,7 +312,7 @@ TEST_CASE("a fault of the network names variable, value, reason and accepted for
   }
 }
 
-TEST_CASE("so does a fault of all else, which is no fault of the network") {
+TEST_CASE("so does a fault of any other variable, which container-init does not read") {
   for (const auto& [assignment, what, wanted] : kHostFaults) {
     CAPTURE(assignment);
     CHECK(web_faults(with_own_network(assignment)) == Lines{fault(what, wanted)});
@@ -335,7 +335,7 @@ TEST_CASE("container-init reads what start passes to it") {
   for (const FaultRow& row : kHostFaults) CHECK_FALSE(listed.contains(name_of(row.assignment)));
 }
 
-TEST_CASE("a fault of what reload reads is told before the start") {
+TEST_CASE("a fault of a variable of reload is reported before the start, too") {
   for (const auto& [assignment, what, wanted] : kReloadFaults) {
     CAPTURE(assignment);
     CHECK(reload_faults({assignment}) == Lines{fault(what, wanted)});
@@ -418,7 +418,7 @@ TEST_CASE("an extra pair has names that the main pair does not use") {
   CHECK(web_faults({"EXTRA_VETHS=eth0 host0 ve-web"}).empty());
 }
 
-TEST_CASE("a namespace of somebody else's excludes every pair") {
+TEST_CASE("a network namespace that exists excludes every pair") {
   constexpr auto kSet = "NETWORK_NAMESPACE_PATH=/run/netns/a"sv;
   CHECK(web_faults({kSet}).empty());
   for (const auto excluded : kExcluded) {
@@ -776,7 +776,7 @@ TEST_CASE("signals that are refused") {
   }
 }
 
-TEST_CASE("of a variable that is there twice the first counts") {
+TEST_CASE("if a variable is there twice, the first one counts") {
   const Config config =
       web({"INSTANCE=db", "LOCAL_ADDRESS=10.0.0.2", "LOCAL_ADDRESS=x", "STAGE2=", "STAGE2=/init"});
   CHECK(config.instance == "web");

@@ -28,7 +28,7 @@ TEST_CASE("of several assignments the first counts") {
   CHECK_FALSE(environment.get("B"));
 }
 
-TEST_CASE("what is no assignment is passed over") {
+TEST_CASE("what is not an assignment is ignored") {
   const Environment environment({"", "A", "=1", "A=2"});
   CHECK(environment.get("A") == "2");
   CHECK(environment.assignments().size() == 4);

@@ -51,7 +51,7 @@ TEST_CASE("what cannot be read is nothing, and errno says why") {
   CHECK(errno == EISDIR);
   CHECK_FALSE(read_file(directory.write("file", "") + "/below"));
   CHECK(errno == ENOTDIR);
-  CHECK_FALSE(read_all(Descriptor()));
+  CHECK_FALSE(read_file(Descriptor()));
   CHECK(errno == EBADF);
 }
 

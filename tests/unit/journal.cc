@@ -46,7 +46,7 @@ Descriptor bind_journal_socket() {
 
 std::string received(const Descriptor& journal) {
   const Descriptor stream(accept4(journal.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  return read_all(stream).value_or("");
+  return read_file(stream).value_or("");
 }
 
 }  // namespace

@@ -22,21 +22,21 @@ TEST_CASE("a plan needs the links of its operations, under their new names too")
 }
 
 TEST_CASE("a link that is absent does not exist and has no carrier") {
-  CHECK_FALSE(exists(nullptr));
+  CHECK_FALSE(is_present(nullptr));
   CHECK_FALSE(has_carrier(nullptr));
   const Link down{7, "ve-web", "veth", false};
-  CHECK(exists(&down));
+  CHECK(is_present(&down));
   CHECK_FALSE(has_carrier(&down));
   const Link up{7, "ve-web", "veth", true};
   CHECK(has_carrier(&up));
 }
 
 TEST_CASE("the links that fail a test are named") {
-  CHECK(failing({"ve-web", "lan0"}, links(), exists).empty());
-  CHECK(failing({"ve-web", "lan1"}, links(), exists) == LinkNames{"lan1"});
+  CHECK(failing({"ve-web", "lan0"}, links(), is_present).empty());
+  CHECK(failing({"ve-web", "lan1"}, links(), is_present) == LinkNames{"lan1"});
   CHECK(failing({"ve-web", "lan0", "lan1"}, links(), has_carrier) == LinkNames{"lan0", "lan1"});
-  CHECK(failing({}, links(), exists).empty());
-  CHECK(failing({"ve-web"}, {}, exists) == LinkNames{"ve-web"});
+  CHECK(failing({}, links(), is_present).empty());
+  CHECK(failing({"ve-web"}, {}, is_present) == LinkNames{"ve-web"});
 }
 
 TEST_CASE("the ends of pairs have to be veths, where they are there") {

@@ -343,6 +343,18 @@ std::vector<TextRow> text_rows() {
 
 }  // namespace
 
+TEST_CASE("the main pair is renamed where it does not have its name yet") {
+  const Network network =
+      parse_network(Environment({"LOCAL_ADDRESS=10.0.0.2", "LOCAL_MAC_ADDRESS=02:00:00:00:00:01"}));
+  const Texts renamed{"ip link set dev host0 name eth0 address 02:00:00:00:00:01 up",
+                      "ip address add 10.0.0.2/32 dev eth0"};
+  CHECK(commands_of(make_container_plan(network)) == renamed);
+  CHECK(commands_of(make_container_plan(network, "host0")) == renamed);
+  CHECK(commands_of(make_container_plan(network, "eth0")) ==
+        Texts{"ip link set dev eth0 address 02:00:00:00:00:01 up",
+              "ip address add 10.0.0.2/32 dev eth0"});
+}
+
 TEST_CASE("an operation as text, for messages and as the command that does the same") {
   for (const auto& [operation, description, command] : text_rows()) {
     CHECK(describe(operation) == description);
