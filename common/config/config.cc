@@ -17,12 +17,22 @@
 namespace container_init {
 namespace {
 
-auto prefix_parser(Family family) {
-  return [family](std::string_view text) { return parse_prefix(text, family); };
-}
-
-auto address_parser(Family family) {
-  return [family](std::string_view text) { return parse_address(text, family); };
+// The values of both families. An IPv6 value in the variable of IPv4 is taken as that of the ...6
+// variable if that is not set, as the ip(8) commands of scripts take either.
+template <typename Value>
+void read_families(Reader& reader, const Variable& ipv4, const Variable& ipv6,
+                   Parsed<Value> (*parse)(std::string_view, Family),
+                   std::optional<Value>& ipv4_value, std::optional<Value>& ipv6_value) {
+  const auto as_ipv4 = [=](std::string_view text) { return parse(text, Family::ipv4); };
+  const auto as_ipv6 = [=](std::string_view text) { return parse(text, Family::ipv6); };
+  if (!reader.has(ipv6) && std::ranges::count(reader.text(ipv4), ':') >= 2) {
+    Variable taken = ipv6;
+    taken.name = ipv4.name;
+    ipv6_value = reader.value(taken, as_ipv6);
+  } else {
+    ipv4_value = reader.value(ipv4, as_ipv4);
+    ipv6_value = reader.value(ipv6, as_ipv6);
+  }
 }
 
 // The two ends have different addresses, and the gateway is not the container itself.
@@ -42,12 +52,10 @@ void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::str
 
 // What the main pair and the extra pairs have in common.
 void read_pair(Reader& reader, Pair& pair) {
-  const auto ipv4 = prefix_parser(Family::ipv4);
-  const auto ipv6 = prefix_parser(Family::ipv6);
-  pair.ipv4.host = reader.value(variable("HOST_ADDRESS"), ipv4);
-  pair.ipv6.host = reader.value(variable("HOST_ADDRESS6"), ipv6);
-  pair.ipv4.local = reader.value(variable("LOCAL_ADDRESS"), ipv4);
-  pair.ipv6.local = reader.value(variable("LOCAL_ADDRESS6"), ipv6);
+  read_families(reader, variable("HOST_ADDRESS"), variable("HOST_ADDRESS6"), parse_prefix,
+                pair.ipv4.host, pair.ipv6.host);
+  read_families(reader, variable("LOCAL_ADDRESS"), variable("LOCAL_ADDRESS6"), parse_prefix,
+                pair.ipv4.local, pair.ipv6.local);
   pair.local_mac_address = reader.value(variable("LOCAL_MAC_ADDRESS"), parse_mac_address);
   pair.bridge = reader.value(variable("HOST_BRIDGE"), parse_link_name).value_or(std::string{});
 }
@@ -59,8 +67,8 @@ std::optional<Pair> read_main_pair(Reader& reader) {
   Pair pair;
   pair.container_link = kContainerLink;
   read_pair(reader, pair);
-  pair.ipv4.gateway = reader.value(variable("LOCAL_GATEWAY"), address_parser(Family::ipv4));
-  pair.ipv6.gateway = reader.value(variable("LOCAL_GATEWAY6"), address_parser(Family::ipv6));
+  read_families(reader, variable("LOCAL_GATEWAY"), variable("LOCAL_GATEWAY6"), parse_address,
+                pair.ipv4.gateway, pair.ipv6.gateway);
   check_addresses_differ(reader, pair.ipv4, "");
   check_addresses_differ(reader, pair.ipv6, "6");
   return pair;

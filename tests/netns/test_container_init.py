@@ -107,6 +107,17 @@ def test_ipv6_address_is_usable_at_once(network):
     assert flags.get("nodad") and not flags.get("tentative")
 
 
+def test_ipv6_in_the_variables_of_ipv4(network):
+    """As the ip(8) commands of scripts take it."""
+    pair = {"HOST_ADDRESS": "fc00::2", "LOCAL_ADDRESS": "fc00::1"}
+    network.add_pair("ve-web", "host0")
+    for run in (network.container_init, network.post_start):
+        done = run(pair)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert network.container.addresses("eth0") == {"fc00::1/128"}
+    assert network.host.addresses("ve-web") == {"fc00::2/128"}
+
+
 def test_no_link(network):
     done = network.container_init({"LOCAL_ADDRESS": "10.1.0.2"})
     assert done.returncode == 71

@@ -116,7 +116,9 @@ struct FaultRow {
 constexpr auto kNetworkFaults = std::to_array<FaultRow>({
     {"HOST_ADDRESS=10.0.0.256", R"(HOST_ADDRESS="10.0.0.256": not an IPv4 address)", kIpv4},
     {"HOST_ADDRESS= 10.0.0.1", R"(HOST_ADDRESS=" 10.0.0.1": not an IPv4 address)", kIpv4},
-    {"HOST_ADDRESS=fd00::1", R"(HOST_ADDRESS="fd00::1": IPv6 where IPv4 is wanted)", kIpv4},
+    {"HOST_ADDRESS=fd00::1/129", R"(HOST_ADDRESS="fd00::1/129": the prefix length is not 1 to 128)",
+     kIpv6},
+    {"HOST_ADDRESS=10.0.0.1:80", R"(HOST_ADDRESS="10.0.0.1:80": not an IPv4 address)", kIpv4},
     {"HOST_ADDRESS=10.0.0.1%a", R"(HOST_ADDRESS="10.0.0.1%a": a zone (%LINK) is not accepted)",
      kIpv4},
     {"HOST_ADDRESS=0.0.0.0", R"(HOST_ADDRESS="0.0.0.0": the unspecified address)", kIpv4},
@@ -140,8 +142,8 @@ constexpr auto kNetworkFaults = std::to_array<FaultRow>({
     {"LOCAL_ADDRESS6=web", R"(LOCAL_ADDRESS6="web": not an IPv6 address)", kIpv6},
     {"LOCAL_GATEWAY=10.0.0.1/24", R"(LOCAL_GATEWAY="10.0.0.1/24": not an IPv4 address)",
      kIpv4Gateway},
-    {"LOCAL_GATEWAY=fd00::1", R"(LOCAL_GATEWAY="fd00::1": IPv6 where IPv4 is wanted)",
-     kIpv4Gateway},
+    {"LOCAL_GATEWAY=fd00::1/64", R"(LOCAL_GATEWAY="fd00::1/64": not an IPv6 address)",
+     kIpv6Gateway},
     {"LOCAL_GATEWAY6=fd00::1/64", R"(LOCAL_GATEWAY6="fd00::1/64": not an IPv6 address)",
      kIpv6Gateway},
     {"LOCAL_GATEWAY6=10.0.0.1", R"(LOCAL_GATEWAY6="10.0.0.1": IPv4 where IPv6 is wanted)",
@@ -388,6 +390,41 @@ TEST_CASE("the host's programs need the name of the container") {
   }
   CHECK(network_faults({}).empty());
   CHECK(network_faults({"INSTANCE=-web"}).empty());
+}
+
+TEST_CASE("IPv6 in a variable of IPv4 is that of the 6 variable, where that is not set") {
+  const Network network =
+      parse_network(Environment({"HOST_ADDRESS=fd00::1", "LOCAL_ADDRESS=FD00::2/64",
+                                 "LOCAL_GATEWAY=fe80::1", "HOST_ADDRESS6=",
+                                 "EXTRA_VETHS=lan0,HOST_ADDRESS=fd01::1,LOCAL_ADDRESS=10.1.0.2,"
+                                 "LOCAL_ADDRESS6=fd01::2"}));
+  REQUIRE(network.pair);
+  CHECK_FALSE(network.pair->ipv4.host);
+  CHECK_FALSE(network.pair->ipv4.local);
+  CHECK_FALSE(network.pair->ipv4.gateway);
+  CHECK(text_of(network.pair->ipv6.host) == "fd00::1/128");
+  CHECK(text_of(network.pair->ipv6.local) == "fd00::2/64");
+  CHECK(text_of(network.pair->ipv6.gateway) == "fe80::1");
+  REQUIRE(network.extra_pairs.size() == 1);
+  const Pair& extra = network.extra_pairs.front();
+  CHECK_FALSE(extra.ipv4.host);
+  CHECK(text_of(extra.ipv6.host) == "fd01::1/128");
+  CHECK(text_of(extra.ipv4.local) == "10.1.0.2/32");
+  CHECK(text_of(extra.ipv6.local) == "fd01::2/128");
+}
+
+TEST_CASE("two values for one family are a fault") {
+  const auto ipv6 = [](std::string_view name) {
+    return fmt::format(R"({}="fd00::1": IPv6 where IPv4 is wanted)", name);
+  };
+  CHECK(network_faults({"HOST_ADDRESS=fd00::1", "HOST_ADDRESS6=fd00::2"}) ==
+        Lines{fault(ipv6("HOST_ADDRESS"), kIpv4)});
+  CHECK(network_faults({"LOCAL_ADDRESS=fd00::1", "LOCAL_ADDRESS6=fd00::1"}) ==
+        Lines{fault(ipv6("LOCAL_ADDRESS"), kIpv4)});
+  CHECK(network_faults({"LOCAL_GATEWAY=fd00::1", "LOCAL_GATEWAY6=fd00::2"}) ==
+        Lines{fault(ipv6("LOCAL_GATEWAY"), kIpv4Gateway)});
+  CHECK(network_faults({"EXTRA_VETHS=lan0,HOST_ADDRESS=fd00::1,HOST_ADDRESS6=fd00::2"}) ==
+        Lines{fault(ipv6("EXTRA_VETHS: lan0: HOST_ADDRESS"), kIpv4)});
 }
 
 TEST_CASE("the two ends of a pair and the gateway are different machines") {
