@@ -1,6 +1,8 @@
 """Options and fixtures of all black-box tests."""
 
+import functools
 import pathlib
+import subprocess
 
 import pytest
 
@@ -17,8 +19,27 @@ def build(request):
     return pathlib.Path(request.config.getoption("--build")).resolve()
 
 
+@functools.cache
+def missing(need):
+    """What a test lacks on this machine, in a line with the reason; empty where it can run."""
+    program = pathlib.Path(__file__).parent / "lib/surroundings"
+    return subprocess.run([program, need], capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def skip_without():
+    """Skips what asks for it unless the machine has what lib/surroundings calls by this name."""
+
+    def skip(need):
+        if reason := missing(need):
+            pytest.skip(reason)
+
+    return skip
+
+
 @pytest.fixture
-def namespace():
+def namespace(skip_without):
+    skip_without("networks")
     made = Namespace()
     yield made
     made.close()
@@ -58,14 +79,16 @@ class Network:
 
 
 @pytest.fixture
-def network(build):
+def network(build, skip_without):
+    skip_without("networks")
     made = Network(build)
     yield made
     made.close()
 
 
 @pytest.fixture
-def starter(network, build, tmp_path):
+def starter(network, build, tmp_path, skip_without):
+    skip_without("mounts")
     made = Starter(network, build, tmp_path)
     yield made
     made.close()

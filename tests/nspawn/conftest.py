@@ -1,8 +1,6 @@
 """Roots for real containers. systemd-nspawn needs root."""
 
-import os
 import pathlib
-import shutil
 
 import pytest
 
@@ -10,12 +8,9 @@ import container
 
 
 @pytest.fixture(scope="session", autouse=True)
-def needs_nspawn():
+def needs_nspawn(skip_without):
     """Of the session, so that it comes before what whole modules have."""
-    if os.geteuid() != 0:
-        pytest.skip("systemd-nspawn needs root")
-    if not shutil.which("systemd-nspawn"):
-        pytest.skip("systemd-nspawn is not installed")
+    skip_without("nspawn")
 
 
 @pytest.fixture

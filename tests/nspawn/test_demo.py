@@ -1,0 +1,44 @@
+"""The demo leaves nothing, however it ends."""
+
+import contextlib
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from container import children_of, status_field, wait_until
+
+DEMO = pathlib.Path(__file__).parents[1] / "demo"
+
+
+def processes_below(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for child in children_of(pid):
+            yield child
+            yield from processes_below(child)
+
+
+def names(processes):
+    found = []
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.append(status_field(process, "Name"))
+    return found
+
+
+@pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL],
+                         ids=lambda sent: sent.name)
+def test_a_signal_ends_the_container(build, sent):
+    """To the process that was started, as a terminal that is closed or a supervisor sends it."""
+    demo = subprocess.Popen([DEMO, build], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_until(lambda: "stage2" in names(processes_below(demo.pid)), pause=0)
+        started = list(processes_below(demo.pid))
+        demo.send_signal(sent)
+        wait_until(lambda: not any(pathlib.Path(f"/proc/{process}").exists() for process in started))
+        assert demo.wait(20) == (128 + sent if sent != signal.SIGKILL else -sent)
+    finally:
+        demo.kill()
+        demo.wait()
