@@ -7,12 +7,13 @@
 
 namespace container_init {
 
-// Makes a control group below ours and opens its file that takes processes in: "0" moves the
-// writer. Not open where nothing needs it: in another hierarchy, or where other processes share
-// our control group.
+// Makes a control group below that of this process and opens its cgroup.procs: a process that
+// writes "0" there moves into the group. Not open where no group is needed: in the legacy
+// hierarchy, or where other processes are in the control group of this one.
 //
-// The kernel gives controllers only to control groups without processes. systemd-nspawn moves
-// itself out of the unit's, so that the container gets them; whoever stays would take them away.
+// The kernel enables controllers only below a control group that has no processes. systemd-nspawn
+// moves out of the unit's group for this; another process that stayed there would leave the
+// container without controllers.
 Descriptor open_subgroup(const std::string& name);
 
 }  // namespace container_init

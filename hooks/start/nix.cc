@@ -16,7 +16,7 @@ namespace {
 
 bool is_there(const char* path) { return access(path, F_OK) == 0; }
 
-// The link itself counts: where it leads is the container's to say.
+// A link counts, wherever it leads: the container may have made it.
 bool has_entry(const std::string& path) {
   struct stat status {};
   return lstat(path.c_str(), &status) == 0;

@@ -9,19 +9,20 @@
 namespace container_init {
 
 struct Nix {
-  bool has_store = false;  // without it there is nothing else
+  bool has_store = false;  // if not, all others are false
   bool has_database = false;
   bool has_daemon_socket = false;
   bool has_system = false;  // in the profiles of this container
-  bool is_i686 = false;     // the system that is to run
+  bool is_i686 = false;     // the system is one of 32 bits
 };
 
-// Of all containers. Only root may search them: each container owns its directory below, and what
-// is setuid there is so on the host too.
+// The profiles and gcroots of all containers. Only root may search these two directories: each
+// container owns its own directory below, and a file that it makes setuid there is setuid on the
+// host.
 inline constexpr std::string_view kNixProfiles = "/nix/var/nix/profiles/per-container";
 inline constexpr std::string_view kNixGcroots = "/nix/var/nix/gcroots/per-container";
 
-// The directories of this container that its /nix/var/nix/profiles and gcroots are.
+// The directories of one container: its /nix/var/nix/profiles and /nix/var/nix/gcroots.
 std::string nix_profiles(const std::string& instance);
 std::string nix_gcroots(const std::string& instance);
 

@@ -16,7 +16,7 @@ using Words = std::vector<std::string>;
 // Long enough for a host that starts a hundred containers at once.
 constexpr std::string_view kWaitCarrier = "10";
 
-// systemd-nspawn's tmpfs, so that nothing is made in the root.
+// In the tmpfs that systemd-nspawn mounts, so that no mount point is made in the root.
 constexpr std::string_view kInside = "/run/container-init/container-init";
 
 bool has_pairs(const Network& network) { return network.pair || !network.extra_pairs.empty(); }
@@ -52,7 +52,7 @@ void add_network(Words& command, const Config& config) {
   add_each(command, "--network-macvlan", config.macvlans);
 }
 
-// Where the container has other user IDs, they are shown as its own.
+// In a container with a user namespace, idmap shows files of the host's root as files of its root.
 std::string_view bind_options(const Config& config) {
   const std::string& users = config.private_users;
   const bool shifted = !users.empty() && users != "no" && users != "identity" && users != "0";
@@ -72,7 +72,7 @@ void add_nix(Words& command, const Config& config, const Nix& nix) {
   bind("--bind", nix_gcroots(config.instance), "/nix/var/nix/gcroots");
 }
 
-// --setenv=NAME=VALUE of what is set.
+// --setenv=NAME=VALUE for each variable that is set.
 void add_variables(Words& command, const Config& config, const Environment& environment) {
   for (const Variable& variable : kVariables) {
     if (!variable.has(kContainerInit)) continue;
@@ -117,7 +117,7 @@ Words parts_of_bind(std::string_view text) {
   return parts;
 }
 
-// SOURCE[:PATH[:OPTIONS]]; of a source '+' means the root, and '-' that it may be missing.
+// SOURCE[:PATH[:OPTIONS]]. A '+' before the source means the root, a '-' that it may be missing.
 std::string path_of_bind(std::string_view text) {
   const Words parts = parts_of_bind(text);
   if (parts.size() > 1 && !parts[1].empty()) return parts[1];
@@ -182,7 +182,7 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
   return command;
 }
 
-// A flag and its value are one word, or two.
+// A flag and its value are one word with '=' between them, or two words.
 std::vector<std::string> bound_paths(const std::vector<std::string>& nspawn_command) {
   Words paths;
   for (std::size_t i = 0; i < nspawn_command.size(); ++i) {

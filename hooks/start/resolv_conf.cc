@@ -17,8 +17,8 @@ namespace {
 constexpr const char* kHostFile = "/etc/resolv.conf";
 constexpr const char* kResolvedFile = "/run/systemd/resolve/resolv.conf";
 
-// An address, as a resolver takes no other text; neither on the loopback nor unspecified, which is
-// this host too.
+// A resolver ignores what is not an address. The unspecified address is the host itself, as the
+// loopback is.
 bool is_reachable(std::string_view server) {
   const std::string text(server.substr(0, server.find('%')));
   in_addr ipv4{};
@@ -29,7 +29,7 @@ bool is_reachable(std::string_view server) {
          !IN6_IS_ADDR_UNSPECIFIED(&ipv6);
 }
 
-// A line that a resolver takes a server from, see resolv.conf(5): the keyword begins the line.
+// The keyword must be at the very beginning of the line, resolv.conf(5).
 bool names_reachable_server(std::string_view line) {
   if (!line.starts_with("nameserver")) return false;
   const auto words = split_words(line);

@@ -7,14 +7,14 @@
 namespace container_init {
 
 struct ResolvConf {
-  std::optional<std::string> text;  // nothing where none is to be copied
-  std::string source;               // the file it is from; empty with no text
+  std::optional<std::string> text;  // nothing if no file is to be copied
+  std::string source;               // the file of the text; empty if there is none
   std::string reason;               // why there is no text
 };
 
-// The host's, unless a container with a network of its own could not reach any of its name servers,
-// as all are on the loopback; then that which systemd-resolved keeps, under the same condition.
-// The arguments are the texts of the two files, nothing where there is none.
+// The host's file. A container with a network of its own cannot reach a name server on the host's
+// loopback: if the host's file names no other, it gets the one that systemd-resolved keeps, and if
+// that names no other either, none. The arguments are the texts of the two files.
 ResolvConf choose_resolv_conf(const std::optional<std::string>& host,
                               const std::optional<std::string>& resolved, bool has_private_network);
 

@@ -79,7 +79,7 @@ Root::Root(std::string path) : path_(std::move(path)), root_(open_host_directory
 
 Root Root::make(const std::string& path) {
   const std::string bare = path.substr(0, path.find_last_not_of('/') + 1);
-  // Programs of a container may be setuid: nobody else of the host is to get at them.
+  // Programs of a container may be setuid: other users of the host must not reach them.
   make_host_directories(bare.substr(0, bare.rfind('/') + 1), 0700);
   make_host_directories(bare, kDirectoryMode);
   return Root(path);
@@ -132,7 +132,8 @@ std::optional<mode_t> Root::kind_of(std::string_view path, Links links) const {
   return file_status(found, path_on_host(path)).st_mode & S_IFMT;
 }
 
-// O_PATH opens nothing yet: a FIFO would be waited for, and a device may act.
+// The file is opened with O_PATH first: to open a FIFO may block, and to open a device may act on
+// it.
 std::optional<std::string> Root::read_regular_file(std::string_view path) const {
   const Descriptor found = open(path, O_PATH, RESOLVE_NO_XDEV);
   if (!found.is_open() || !S_ISREG(file_status(found, path_on_host(path)).st_mode))
@@ -150,7 +151,8 @@ Descriptor Root::open(std::string_view path, unsigned flags, unsigned resolve) c
                        resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
-// A link is followed only where it leads to what is the container's anyway.
+// Symbolic links are followed within the mount of the root: what is there is the container's
+// anyway.
 Descriptor Root::open_directory(std::string_view path) const {
   return open(path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_XDEV);
 }

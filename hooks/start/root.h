@@ -1,6 +1,5 @@
-// The root directory of a container, which belongs to the container: what is found there may have
-// been put there to lead us elsewhere. No path below it is resolved outside of it or across a
-// mount, openat2(2).
+// The root directory of a container. The container owns it and may have placed anything there: no
+// path below it is resolved outside of it, and nothing is changed behind a mount, openat2(2).
 #pragma once
 
 #include <sys/types.h>

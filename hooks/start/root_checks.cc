@@ -149,7 +149,7 @@ std::string reason_against_journal_link(const Root& root) {
 }
 
 std::string open_parent_of(const Root& root) {
-  const std::string parent = parent_of(root.real_path());
+  std::string parent = parent_of(root.real_path());
   for (std::string above = parent;; above = parent_of(above)) {
     if (!is_searchable_by_others(above)) return {};
     if (above == "/") return parent;

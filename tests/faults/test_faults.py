@@ -40,7 +40,7 @@ ERRORS = {
     "mkdir": ["EACCES", "EROFS", "ENOSPC"],
     "mkdirat": ["EACCES", "EROFS", "ENOSPC"],
     "openat": ["EACCES", "EMFILE", "ENOENT", "EINTR"],
-    "openat2": ["EACCES", "EMFILE", "ENOENT", "EAGAIN", "EXDEV", "ELOOP"],
+    "openat2": ["EACCES", "EMFILE", "ENOENT", "EAGAIN", "ELOOP"],  # EXDEV is an answer: a mount
     "pipe2": ["EMFILE"],
     "poll": ["EINTR"],
     "read": ["EINTR", "EIO", "EAGAIN"],
@@ -148,6 +148,7 @@ class Start(Scenario):
 
     def is_reached(self):
         return ((self.root / "etc/machine-id").exists() and (self.root / "usr/bin").is_dir()
+                and (self.root / "root").is_dir()
                 and (self.root / "root").stat().st_mode & 0o777 == 0o700
                 and not list((self.root / "etc").glob(".*")))
 
