@@ -44,6 +44,7 @@ bool has_private_network(const Config& config);
 struct Reload {
   std::string instance;
   std::vector<std::string> command;  // with its arguments; not empty
+  bool is_default = false;           // RELOAD_COMMAND is not set: switch-to-configuration of NixOS
 };
 
 // A NixOS inside, where SYSTEM_PATH does not name another.
