@@ -24,8 +24,9 @@ namespace {
 // The name of its file, which a process cannot choose as it can the name in its status. A program
 // that was replaced since is "deleted".
 bool runs_systemd_nspawn(pid_t process) {
-  const std::string path = read_link(fmt::format("/proc/{}/exe", process)).value_or("");
-  return path.ends_with("/systemd-nspawn") || path.ends_with("/systemd-nspawn (deleted)");
+  const auto path = read_link(fmt::format("/proc/{}/exe", process));
+  if (!path) throw system_error(errno, fmt::format("look at the program of process {}", process));
+  return path->ends_with("/systemd-nspawn") || path->ends_with("/systemd-nspawn (deleted)");
 }
 
 bool is_systemd_nspawn_of_root(pid_t process) {

@@ -110,9 +110,9 @@ int report_faults(const Descriptor& faults, const std::function<int()>& function
   exec_program(command);
 }
 
-// Nothing of ours is left to this process: neither descriptors nor, as it leads a session of its
-// own, a terminal.
-void stand_apart(const Pipes& pipes) {
+// Leaves this process no descriptor but its pipes and, as it leads a session of its own, no
+// terminal.
+void detach(const Pipes& pipes) {
   setsid();
   dup2(pipes.input.reader.get(), STDIN_FILENO);
   dup2(pipes.output.writer.get(), STDOUT_FILENO);
@@ -145,7 +145,7 @@ class OwnPage {
 
 // A filter of system calls, which is entered too, may let fork(2) give 0 and make no child. This
 // process, in the PID namespace of the host, would execute the command.
-pid_t fork_truly(const OwnPage& page) {
+pid_t fork_checked(const OwnPage& page) {
   const pid_t child = fork();
   if (child < 0) throw system_error(errno, "fork");
   if (child == 0 && !page.is_in_child())
@@ -158,7 +158,7 @@ int enter_and_execute(const std::function<void()>& enter, const std::vector<std:
   const OwnPage page;
   enter();
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // lost where credentials change
-  const pid_t child = fork_truly(page);
+  const pid_t child = fork_checked(page);
   if (child == 0) execute(command, environment);
   return wait_for_end(child);
 }
@@ -173,7 +173,7 @@ int run_relayed(const std::vector<std::string>& command,
   if (child < 0) throw system_error(errno, "fork");
   if (child == 0)
     _exit(report_faults(pipes.faults.writer, [&] {
-      stand_apart(pipes);
+      detach(pipes);
       return enter_and_execute(enter, command, environment);
     }));
   for (Descriptor* end : {&pipes.input.writer, &pipes.output.writer, &pipes.errors.writer})

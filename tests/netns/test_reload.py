@@ -324,6 +324,14 @@ def test_machine_of_somebody_else(reloader, arguments):
                            "of a systemd-nspawn of root\n")
 
 
+def test_without_capabilities(reloader):
+    done = reloader.run("/bin/echo", "executed", before=["setpriv", "--bounding-set=-all"])
+    assert (done.returncode, done.stdout) == (71, "")
+    supervisor = status_field(reloader.leader, "PPid")
+    assert done.stderr == (f"reload: cannot look at the program of process {supervisor}: Permission "
+                           "denied\n")
+
+
 def environment_of(process):
     text = pathlib.Path(f"/proc/{process}/environ").read_text()
     return {word.partition("=")[0] for word in text.split("\0") if word}
