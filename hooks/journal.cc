@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include <fmt/core.h>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/words.h"
 
 namespace container_init {
 namespace {
@@ -29,11 +31,20 @@ bool connect_to_journal(const Descriptor& stream) {
          connect(stream.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
+// The unit of this process, by its control group; empty outside of a unit.
+std::string own_unit() {
+  const auto text = read_file("/proc/self/cgroup");
+  for (const auto line : split_list(text ? *text : std::string_view{}, '\n'))
+    for (const auto name : split_list(line, '/'))
+      if (name.ends_with(".service") || name.ends_with(".scope")) return std::string(name);
+  return {};
+}
+
 // A line for each setting: identifier, unit, priority, whether a line may begin with a level, and
-// whether it is forwarded to syslog, the kernel's log and the console. The journal itself finds the
-// unit of who opened the stream.
+// whether it is forwarded to syslog, the kernel's log and the console. The journal believes the
+// unit where the sender has ended before the journal could look at it.
 std::string stream_header(std::string_view identifier, int priority) {
-  return fmt::format("{}\n\n{}\n0\n0\n0\n0\n", identifier, priority);
+  return fmt::format("{}\n{}\n{}\n0\n0\n0\n0\n", identifier, own_unit(), priority);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
@@ -40,6 +41,12 @@ std::uint64_t set_field(const Lines& lines, std::string_view name) {
   return number_field<std::uint64_t>(lines, name, 16);
 }
 
+// Real, effective, saved and of the file system.
+bool is_root(const Lines& lines) {
+  const auto users = split_words(field(lines, "Uid"));
+  return !users.empty() && std::ranges::all_of(users, [](auto user) { return user == "0"; });
+}
+
 // NSpid lists a PID for each PID namespace, from ours to the process' own.
 bool is_init(const Lines& lines) {
   const auto numbers = split_words(field(lines, "NSpid"));
@@ -57,7 +64,10 @@ std::optional<ProcessStatus> status_of(pid_t process) {
                        .blocked = set_field(lines, "SigBlk"),
                        .pending = set_field(lines, "ShdPnd"),
                        .capability_bounding = set_field(lines, "CapBnd"),
+                       .inheritable = set_field(lines, "CapInh"),
                        .has_no_new_privileges = number_field<int>(lines, "NoNewPrivs", 10) == 1,
+                       .has_system_call_filters = number_field<int>(lines, "Seccomp", 10) != 0,
+                       .is_root = is_root(lines),
                        .is_init = is_init(lines)};
 }
 

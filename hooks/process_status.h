@@ -17,7 +17,10 @@ struct ProcessStatus {
   std::uint64_t blocked = 0;              // SigBlk
   std::uint64_t pending = 0;              // ShdPnd, those sent to the process
   std::uint64_t capability_bounding = 0;  // CapBnd
+  std::uint64_t inheritable = 0;          // CapInh
   bool has_no_new_privileges = false;     // NoNewPrivs
+  bool has_system_call_filters = false;   // Seccomp
+  bool is_root = false;                   // Uid, all four
   bool is_init = false;                   // PID 1 of a namespace below ours
 };
 

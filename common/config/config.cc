@@ -265,7 +265,8 @@ Reload parse_reload(const Environment& environment) {
   reload.instance = read_instance(reader);
   reload.command = read_reload_command(reader);
   const std::string system = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
-  if (reload.command.empty())
+  reload.is_default = reload.command.empty();
+  if (reload.is_default)
     reload.command = {
         (system.empty() ? std::string(kNixosSystem) : system) + "/bin/switch-to-configuration",
         "test"};

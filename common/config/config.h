@@ -43,6 +43,7 @@ bool has_private_network(const Config& config);
 struct Reload {
   std::string instance;
   std::vector<std::string> command;  // with its arguments; not empty
+  bool is_default = false;           // RELOAD_COMMAND is not set: switch-to-configuration of NixOS
 };
 
 // The system of a NixOS container if SYSTEM_PATH is not set.

@@ -5,9 +5,7 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,40 +14,25 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "common/base/descriptor.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "hooks/pidfd.h"
 #include "hooks/process_status.h"
+#include "hooks/reload/control_groups.h"
+#include "hooks/reload/leader.h"
+#include "hooks/reload/seccomp.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
-#endif
 
 namespace container_init {
 namespace {
-
-constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-
-// Kernels before 6.3 do not know MFD_EXEC, later ones may want it.
-Descriptor make_memory_file(const char* name) {
-  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  Descriptor file(memfd_create(name, kFlags | MFD_EXEC));
-  return file.is_open() ? std::move(file) : Descriptor(memfd_create(name, kFlags));
-}
-
-bool copy(const Descriptor& from, const Descriptor& to) {
-  constexpr std::size_t kAtOnce = 1 << 20;
-  ssize_t copied = 0;
-  do copied = sendfile(to.get(), from.get(), nullptr, kAtOnce);
-  while (copied > 0 || (copied < 0 && errno == EINTR));
-  return copied == 0;
-}
 
 struct Namespace {
   std::string_view name;  // below /proc/PID/ns
@@ -79,8 +62,39 @@ int namespaces_apart(pid_t process) {
   return flags;
 }
 
-// What was the host's root is nobody in another user namespace.
-void become_root() {
+// What a process of the container cannot get rid of, beside its namespaces and control groups.
+struct Confinement {
+  std::uint64_t bounding = 0;     // of capabilities
+  std::uint64_t inheritable = 0;  // these it may have
+  bool has_no_new_privileges = false;
+  std::vector<SeccompFilter> filters;
+};
+
+Confinement confinement_of(pid_t leader) {
+  const auto status = status_of(leader);
+  if (!status) throw Error(Exit::system, fmt::format("process {} has ended", leader));
+  const std::uint64_t bounding = status->capability_bounding;
+  return {bounding, status->inheritable & bounding, status->has_no_new_privileges,
+          status->has_system_call_filters ? read_seccomp_filters(leader)
+                                          : std::vector<SeccompFilter>{}};
+}
+
+// Programs inherit the label that SELinux and the like gave the leader. Without any of them there
+// is nothing to read. What is written here applies to the next program that this process executes.
+void take_over_security_label(pid_t leader) {
+  const auto label = read_file(fmt::format("/proc/{}/attr/current", leader));
+  if (label == read_file("/proc/self/attr/current")) return;
+  const Descriptor next(open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC));
+  if (!label || !next.is_open() || !write_all(next.get(), *label))
+    throw system_error(errno, fmt::format("take over the security label of process {}", leader));
+}
+
+void enter_namespaces(const Descriptor& process, int namespaces) {
+  if (setgroups(0, nullptr) != 0) throw system_error(errno, "give up groups");
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // a new one, where there are any
+  if (setns(process.get(), namespaces) != 0)
+    throw system_error(errno, "enter the namespaces of the container");
+  // In another user namespace, root of the host is nobody.
   if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
     throw system_error(errno, "become root in the container");
 }
@@ -93,58 +107,69 @@ bool drop_bounding(std::uint64_t kept) {
   return true;
 }
 
-bool set_capabilities(std::uint64_t kept) {
+using CapabilityData = std::array<__user_cap_data_struct, 2>;
+
+bool get_capabilities(CapabilityData& data) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> data{};
-  if (syscall(SYS_capget, &header, data.data()) != 0) return false;
-  for (unsigned half = 0; half < data.size(); ++half) {
-    const auto mask = static_cast<std::uint32_t>(kept >> (32 * half));
-    data[half] = {data[half].effective & mask, data[half].permitted & mask, 0};
-  }
+  return syscall(SYS_capget, &header, data.data()) == 0;
+}
+
+std::uint32_t half_of(std::uint64_t capabilities, std::size_t half) {
+  return static_cast<std::uint32_t>(capabilities >> (32 * half));
+}
+
+bool keep_capabilities(std::uint64_t kept, std::uint64_t inheritable) {
+  CapabilityData data{};
+  if (!get_capabilities(data)) return false;
+  for (std::size_t half = 0; half < data.size(); ++half)
+    data[half] = {data[half].effective & half_of(kept, half),
+                  data[half].permitted & half_of(kept, half), half_of(inheritable, half)};
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   return syscall(SYS_capset, &header, data.data()) == 0;
 }
 
-void keep_capabilities(std::uint64_t kept) {
-  if (!drop_bounding(kept) || !set_capabilities(kept))
-    throw system_error(errno, "give up capabilities");
+// What was never filled in counts as all of them.
+bool has_none_but(std::uint64_t kept) {
+  CapabilityData data;
+  data.fill({~0U, ~0U, ~0U});
+  get_capabilities(data);
+  std::uint32_t more = 0;
+  for (std::size_t half = 0; half < data.size(); ++half)
+    more |= (data[half].effective | data[half].permitted) & ~half_of(kept, half);
+  return more == 0;
 }
 
-void keep_no_new_privileges() {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+// The filters come last: the container may have added some of its own, and with them calls answer
+// whatever it wants, be it a success that is none. Installing them takes CAP_SYS_ADMIN.
+void confine(const Confinement& confinement) {
+  const std::uint64_t kept = confinement.bounding;
+  const std::uint64_t kept_for_filters = kept | std::uint64_t{1} << CAP_SYS_ADMIN;
+  if (!drop_bounding(kept) || !keep_capabilities(kept_for_filters, confinement.inheritable))
+    throw system_error(errno, "give up capabilities");
+  if (confinement.has_no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     throw system_error(errno, "give up new privileges");
+  prctl(PR_SET_DUMPABLE, 0);  // other credentials have reset it
+  install_seccomp_filters(confinement.filters);
+  if (!keep_capabilities(kept, confinement.inheritable) || !has_none_but(kept))
+    throw Error(Exit::system,
+                "cannot give up capabilities: the container's system call filter prevents it");
 }
 
 }  // namespace
 
-void continue_in_sealed_copy(const char* name) {
-  const Descriptor self(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  if (!self.is_open()) throw system_error(errno, "open /proc/self/exe");
-  if (fcntl(self.get(), F_GET_SEALS) == kSeals) return;
-  const Descriptor sealed = make_memory_file(name);
-  if (!sealed.is_open() || !copy(self, sealed) || fcntl(sealed.get(), F_ADD_SEALS, kSeals) != 0)
-    throw system_error(errno, "copy this program");
-  const std::array<const char*, 2> arguments = {name, nullptr};
-  syscall(SYS_execveat, sealed.get(), "", arguments.data(), environ, AT_EMPTY_PATH);
-  throw system_error(errno, "execute a copy of this program",
-                     errno == EACCES ? "see vm.memfd_noexec of sysctl(8)" : "");
-}
-
 void enter_container(pid_t leader) {
+  prctl(PR_SET_DUMPABLE, 0);
   const Descriptor process = open_process(leader);
-  const auto status = status_of(leader);
-  // Asked last: so long as it runs, the number is its own.
-  const int namespaces = status && status->is_init ? namespaces_apart(leader) : 0;
+  check_leader(leader);
+  const int namespaces = namespaces_apart(leader);
+  const Confinement confinement = confinement_of(leader);
+  join_control_groups_of(leader);
+  take_over_security_label(leader);
+  // As it still runs, everything that was found by its number is its own.
   if (namespaces == 0 || !process.is_open() || ends_within(process, {}))
     throw Error(Exit::system, fmt::format("process {} is not the PID 1 of a container", leader));
-  if (setgroups(0, nullptr) != 0) throw system_error(errno, "give up groups");
-  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // a new one, where there are any
-  if (setns(process.get(), namespaces) != 0)
-    throw system_error(errno, fmt::format("enter the namespaces of process {}", leader));
-  become_root();
-  keep_capabilities(status->capability_bounding);
-  if (status->has_no_new_privileges) keep_no_new_privileges();
-  // Until the command is executed our memory, with the host's environment, is nobody's to read.
-  prctl(PR_SET_DUMPABLE, 0);
+  enter_namespaces(process, namespaces);
+  confine(confinement);
 }
 
 }  // namespace container_init

@@ -160,12 +160,15 @@ class Start(Scenario):
 
 
 class Reload(Scenario):
-    """A container that is a process in namespaces of its own, as a machinectl tells."""
+    """A container that is a process in namespaces of its own, as a machinectl tells. What made them has the
+    name of systemd-nspawn."""
 
     name = "reload"
 
     def prepare(self):
-        self.container = subprocess.Popen(["unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc",
+        supervisor = self.directory / "systemd-nspawn"
+        shutil.copy(shutil.which("unshare"), supervisor)
+        self.container = subprocess.Popen([supervisor, "--pid", "--uts", "--fork", "--kill-child", "--mount-proc",
                                            "sleep", "infinity"])
         children = f"/proc/{self.container.pid}/task/{self.container.pid}/children"
         leader = wait_until(lambda: open(children).read().strip())

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -13,6 +14,7 @@ from container import children_of, status_field, wait_until
 from namespace import NO_LEAK_CHECK
 
 NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "uts"]
+FILTERED = pathlib.Path(__file__).parents[1] / "lib/filtered"
 F_GET_SEALS, ALL_SEALS = 1034, 0b1111
 LOGIN = {
     "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
@@ -23,14 +25,19 @@ LOGIN = {
 class Reloader:
     """A container "web" that machinectl, a stub, knows, and reload with a command for it."""
 
-    def __init__(self, starter, user_namespace=False, limits=()):
+    def __init__(self, starter, user_namespace=False, limits=(), filters=(),
+                 supervisor="systemd-nspawn", before=()):
         self._starter = starter
+        unshare = starter.bin.parent / f"supervisor/{supervisor}"
+        unshare.parent.mkdir()
+        shutil.copy(shutil.which("unshare"), unshare)
         user = ["--user", "--map-root-user"] if user_namespace else []
+        filtered = [FILTERED, *filters, "--"] if filters else []
         own = ["--mount", "--uts", "--ipc", "--cgroup", "--net", "--pid"]
         self._unshare = subprocess.Popen(
-            [*starter.network.host.enter, "unshare", *user, *own, "--fork", "--mount-proc",
-             "setpriv", "--bounding-set=-sys_time,-sys_module,-mknod", *limits, "sh", "-c",
-             "echo; exec sleep infinity"],
+            [*starter.network.host.enter, *before, unshare, *user, *own, "--fork", "--mount-proc",
+             "setpriv", "--bounding-set=-sys_time,-sys_module,-mknod", *limits, *filtered, "sh",
+             "-c", "echo; exec sleep infinity"],
             stdout=subprocess.PIPE)
         self._unshare.stdout.readline()
         (self.leader,) = children_of(self._unshare.pid)
@@ -87,6 +94,8 @@ class Reloader:
 def reloader(starter, request):
     if os.geteuid() != 0:
         pytest.skip("reload needs root: a user namespace without it keeps its groups")
+    if status_field(os.getpid(), "Seccomp") != "0" and "filters" in getattr(request, "param", {}):
+        pytest.skip("filters cannot be read by a process that has one itself")
     made = Reloader(starter, **getattr(request, "param", {}))
     yield made
     made.close()
@@ -133,6 +142,72 @@ def test_no_more_than_the_container_may_do(reloader):
 def test_no_new_privileges(reloader):
     """As systemd-nspawn starts a container with --no-new-privileges."""
     assert reloader.output_of("grep NoNewPrivs /proc/self/status") == "NoNewPrivs:\t1\n"
+
+
+def containers(**parameters):
+    """Parametrizes: a reloader of these parameters in each container."""
+    return pytest.mark.parametrize("reloader", [
+        {"user_namespace": user, **parameters} for user in (False, True)], indirect=True,
+        ids=["same-users", "private-users"])
+
+
+@containers(filters=["mkdir=13"])
+def test_filter_of_system_calls(reloader, tmp_path):
+    fields = ("NoNewPrivs", "Seccomp", "Seccomp_filters", "CapPrm", "CapEff", "CapBnd")
+    done = reloader.run("/bin/sh", "-c", "grep -E '%s' /proc/self/status; mkdir %s" % (
+        "|".join(f"^{field}:" for field in fields), tmp_path / "made"))
+    assert "Permission denied" in done.stderr
+    assert not (tmp_path / "made").exists()
+    assert status_field(reloader.leader, "Seccomp_filters") == "1"
+    found = dict(line.split(":\t") for line in done.stdout.splitlines())
+    assert found == {field: status_field(reloader.leader, field) for field in fields}
+
+
+SYS_ADMIN = 21
+
+
+@containers(filters=[f"-{SYS_ADMIN}", "mkdir=13"])
+def test_filter_of_a_container_that_may_not_install_one(reloader):
+    allowed = status_field(reloader.leader, "CapBnd")
+    assert int(allowed, 16) >> SYS_ADMIN & 1 == 0
+    found = reloader.output_of("grep -E '^(Cap(Bnd|Prm|Eff)|Seccomp):' /proc/self/status")
+    assert [line.split()[1] for line in found.splitlines()] == [allowed] * 3 + ["2"]
+
+
+@pytest.mark.parametrize("reloader", [
+    {"filters": [f"-{SYS_ADMIN}", "capset=0"]},
+    {"filters": [f"-{SYS_ADMIN}", "capset=0", "capget=0"]},
+    {"filters": ["clone=0", "fork=0", "clone3=38"]}], indirect=True, ids=["capset", "capget", "fork"])
+def test_filter_that_lies(reloader):
+    """A call that it answers with success has done nothing."""
+    done = reloader.run("/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr in (
+        "reload: cannot give up capabilities: the container's system call filter prevents it\n",
+        "reload: cannot fork: the container's system call filter prevents it\n")
+
+
+@pytest.mark.parametrize("reloader", [{"filters": ["mkdir=13"]}], indirect=True, ids=["traced"])
+def test_leader_that_is_traced(reloader):
+    tracer = subprocess.Popen(["strace", "-p", str(reloader.leader)], stderr=subprocess.PIPE)
+    wait_until(lambda: status_field(reloader.leader, "TracerPid") == str(tracer.pid))
+    done = reloader.run("/bin/echo", "executed")
+    tracer.terminate()
+    tracer.communicate()
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == (
+        f"reload: cannot trace process {reloader.leader}: Operation not permitted: another program "
+        "may be tracing it, as strace(1) does, or CAP_SYS_PTRACE is missing\n")
+
+
+@pytest.mark.parametrize("reloader", [{"filters": ["mkdir=13"]}], indirect=True, ids=["below"])
+def test_reload_below_a_filter(reloader):
+    done = reloader.run("/bin/echo", "executed", before=[FILTERED, "mkdir=13", "--"])
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == (
+        f"reload: cannot read the system call filters of process {reloader.leader}: Permission "
+        "denied: reload needs CAP_SYS_ADMIN and must not be under a filter itself, see "
+        "SystemCallFilter= in systemd.exec(5)\n")
 
 
 @BOTH
@@ -197,10 +272,6 @@ def test_system_path(reloader, tmp_path):
     program.chmod(0o755)
     done = reloader.run(variables={"RELOAD_COMMAND": "", "SYSTEM_PATH": str(tmp_path)})
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{program} test\n", "")
-    done = reloader.run(variables={"RELOAD_COMMAND": ""})
-    assert done.returncode == 127
-    assert done.stderr == ("reload: cannot execute /nix/var/nix/profiles/system/bin/"
-                           "switch-to-configuration: No such file or directory\n")
 
 
 def test_command_that_cannot_be_executed(reloader):
@@ -238,6 +309,44 @@ def test_leader_that_is_none(reloader, leader):
     done = reloader.run("/bin/echo", "executed")
     assert (done.returncode, done.stdout) == (71, "")
     assert done.stderr == f"reload: process {process} is not the PID 1 of a container\n"
+
+
+@pytest.mark.parametrize("reloader", [
+    {"supervisor": "other"},
+    {"user_namespace": True, "before": ["setpriv", "--reuid=65534", "--clear-groups"]}],
+    indirect=True, ids=["program", "user"])
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]], ids=["run", "dry-run"])
+def test_machine_of_somebody_else(reloader, arguments):
+    """Its name is ours, and it is not the container that systemd-nspawn of root runs."""
+    done = reloader.run("/bin/echo", "executed", arguments=arguments)
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == (f"reload: process {reloader.leader} is neither in this unit nor a child "
+                           "of a systemd-nspawn of root\n")
+
+
+def test_without_capabilities(reloader):
+    done = reloader.run("/bin/echo", "executed", before=["setpriv", "--bounding-set=-all"])
+    assert (done.returncode, done.stdout) == (71, "")
+    supervisor = status_field(reloader.leader, "PPid")
+    assert done.stderr == (f"reload: cannot look at the program of process {supervisor}: Permission "
+                           "denied\n")
+
+
+def environment_of(process):
+    text = pathlib.Path(f"/proc/{process}/environ").read_text()
+    return {word.partition("=")[0] for word in text.split("\0") if word}
+
+
+@BOTH
+def test_environment_of_the_host_stays_there(reloader):
+    """A container without a user namespace may read the memory of what enters it."""
+    started = reloader.start("/bin/sh", "-c", "echo; exec sleep 60", stdout=subprocess.PIPE)
+    started.stdout.readline()
+    (entered,) = children_of(started.pid)
+    for process in (started.pid, entered):
+        assert environment_of(process) <= {"INSTANCE", "RELOAD_COMMAND", "PATH", "ASAN_OPTIONS"}
+    started.kill()
+    started.communicate()
 
 
 def test_faults_before_anything_is_asked(reloader):

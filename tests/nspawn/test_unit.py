@@ -1,7 +1,9 @@
 """The unit as it is installed, on a systemd host: from the first start to a reload."""
 
 import contextlib
+import json
 import pathlib
+import platform
 import random
 import shlex
 import signal
@@ -42,12 +44,12 @@ class Containers:
 
     def __init__(self, host, libraries):
         self.host = host
-        self._libraries = libraries
+        self.libraries = libraries
         self._names = []
 
     def configure(self, name, text, flags=()):
         self._names.append(name)
-        extra = " ".join([*flags, *self._libraries])
+        extra = " ".join([*flags, *self.libraries])
         root = f"/var/lib/containers/{name}"
         self.host.output_of(
             f"mkdir -p /etc/containers {root}/usr\n"
@@ -151,35 +153,224 @@ def fields(text):
     return dict(line.split(":\t") for line in text.splitlines())
 
 
-def capabilities(host, process):
-    return fields(host.output_of(f"grep Cap /proc/{process}/status"))
-
-
 USERS = pytest.mark.parametrize("users", ["no", "pick"])
-PRINT_ALL = ("grep Cap /proc/self/status; for name in cgroup ipc mnt net pid user uts; do "
-             "readlink /proc/self/ns/$name; done; ls /proc/self/fd")
+NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"]
+# What a process may do, from its /proc/PID/status: the lines that begin so.
+RIGHTS = ["Cap", "Cpus_allowed_list", "Gid", "Groups", "Mems_allowed_list", "NoNewPrivs", "Seccomp",
+          "Speculation", "Uid"]
+
+
+def rights_script(process):
+    """Prints, in the container, what one of its processes is and may do."""
+    return (f"(cd /proc/{process} && grep -E '^({'|'.join(RIGHTS)})' status; cat cgroup; "
+            f"for name in {' '.join(NAMESPACES)}; do readlink ns/$name; done; "
+            "cat attr/current 2>&1; readlink root)")
+
+
+def processes(host, command):
+    """Those that run this command with its arguments."""
+    found = host.output_of("cd /proc && for process in [0-9]*; do echo \"$process "
+                           "$(tr '\\0' ' ' <$process/cmdline)\"; done 2>/dev/null")
+    return [line.split()[0] for line in found.splitlines() if line.split()[1:] == command.split()]
+
+
+def shell(script):
+    return f"RELOAD_COMMAND={shlex.quote(shlex.join(['/bin/sh', '-c', script]))}"
 
 
 @USERS
-def test_reload(containers, users):
-    command = f"/bin/sh -c '{PRINT_ALL}'"
-    containers.configure(
-        "web", f"{ADDRESSES}PRIVATE_USERS={users}\nRELOAD_COMMAND={command}", [USR])
+def test_reload_may_do_what_the_container_may(containers, users):
+    """The command, once as the unit runs it and once by hand, beside PID 1 of the container."""
+    script = f"{rights_script('self')} >/self; {rights_script(1)} >/init; ls /proc/self/fd >/files"
+    containers.configure("web", f"{ADDRESSES}PRIVATE_USERS={users}\n{shell(script)}", [USR])
+    host = containers.host
+    containers.start()
+
+    def check():
+        own, init = (host.output_of(f"cat /var/lib/containers/web/{name}")
+                     for name in ("self", "init"))
+        assert own == init
+        assert "\nSeccomp:\t2\n" in own
+        assert len(own.splitlines()) > len(RIGHTS) + len(NAMESPACES) + 5
+        assert host.output_of("cat /var/lib/containers/web/files").split() == ["0", "1", "2", "3"]
+        host.output_of("rm /var/lib/containers/web/self")
+
+    assert containers.systemctl("reload").returncode == 0, containers.journal()
+    check()
+    done = host.run(f"export {NO_LEAK_CHECK} INSTANCE=web {shell(script)}\n"
+                    "/usr/local/libexec/container-init/reload")
+    assert (done.returncode, done.stderr) == (0, "")
+    check()
+
+
+def test_what_a_reload_leaves_running_is_the_container_s(containers):
+    """Not the unit's beside it, and it ends with the container."""
+    containers.configure("web", f"{ADDRESSES}{shell('sleep 1234 & exit 0')}", [USR])
     host = containers.host
     containers.start()
     assert containers.systemctl("reload").returncode == 0, containers.journal()
-    found = host.output_of(
-        f"export {NO_LEAK_CHECK} INSTANCE=web RELOAD_COMMAND={shlex.quote(command)}\n"
-        "/usr/local/libexec/container-init/reload").splitlines()
-    own = fields("\n".join(line for line in found if line.startswith("Cap")))
-    allowed = capabilities(host, containers.leader())["CapBnd"]
-    assert own["CapBnd"] == own["CapPrm"] == own["CapEff"] == allowed
-    assert allowed != capabilities(host, 1)["CapBnd"]
-    namespaces = {line.partition(":")[0]: line for line in found if ":[" in line}
-    assert len(namespaces) == 7
-    for kind, line in namespaces.items():
-        assert line == host.output_of(f"readlink /proc/{containers.leader()}/ns/{kind}").strip()
-    assert [line for line in found if line.isdigit()] == ["0", "1", "2", "3"]
+    (sleeper,) = processes(host, "sleep 1234")
+    leader = containers.leader()
+    assert host.output_of(f"cat /proc/{sleeper}/cgroup") == host.output_of(f"cat /proc/{leader}/cgroup")
+    assert ".control" not in host.output_of(f"cat /proc/{sleeper}/cgroup")
+    containers.systemctl("stop")
+    assert not processes(host, "sleep 1234")
+
+
+def messages(host):
+    """Of the unit's journal, each with its priority."""
+    host.output_of("journalctl --sync")
+    lines = host.output_of("journalctl --no-pager --output=json --unit container@web").splitlines()
+    return {(line["MESSAGE"], line["PRIORITY"], line["SYSLOG_IDENTIFIER"])
+            for line in map(json.loads, lines)}
+
+
+def test_output_of_reload_has_no_levels_in_the_journal(containers):
+    """A level of 0 would show the line on every terminal."""
+    script = "echo '<0>out'; echo '<0>errors' >&2; echo '<3>level'"
+    containers.configure("web", shell(script), [USR])
+    containers.start()
+    assert containers.systemctl("reload").returncode == 0, containers.journal()
+    assert {("<0>out", "6", "container web"), ("<0>errors", "6", "container web"),
+            ("<3>level", "6", "container web")} <= messages(containers.host)
+
+
+def test_errors_of_reload_have_their_level_in_the_journal(containers):
+    containers.configure("web", "RELOAD_COMMAND=/nothing")
+    containers.start()
+    assert containers.systemctl("reload").returncode != 0
+    assert ("reload: cannot execute /nothing: No such file or directory", "3",
+            "container web") in messages(containers.host)
+
+
+NIXOS = "/nix/var/nix/profiles/system"
+
+
+@pytest.mark.parametrize("target", [None, "/etc/only-here", "../../../../../../etc/only-here"])
+def test_reload_of_what_is_no_nixos(containers, target):
+    """A link of the container leads to nothing there, though the host has the file."""
+    host = containers.host
+    containers.configure("web", "", [USR])
+    host.output_of("mkdir -p /etc/only-here/bin && touch /etc/only-here/bin/switch-to-configuration")
+    if target:
+        host.output_of(f"cd /var/lib/containers/web && mkdir -p .{NIXOS} && rmdir .{NIXOS} && "
+                       f"ln -s {target} .{NIXOS}")
+    containers.start()
+    assert containers.systemctl("reload").returncode != 0
+    assert "status=78" in containers.journal()
+    assert ("reload: RELOAD_COMMAND is not set, and container web has no "
+            f"{NIXOS}/bin/switch-to-configuration: set it to the command that applies a new "
+            "configuration there\n") in containers.journal()
+
+
+def test_reload_of_nixos(containers):
+    """By the links that it has, which lead to a store that is a mount of its own."""
+    host = containers.host
+    containers.configure("web", "", [USR, "--bind-ro=/srv/store:/nix/store"])
+    with contextlib.ExitStack() as undone:
+        undone.callback(host.run, "rm -r /srv/store")
+        host.output_of("mkdir -p /srv/store/system/bin && cd /srv/store/system/bin && "
+                       "printf '#!/bin/sh\\necho \"switched: $*\"\\n' >switch-to-configuration && "
+                       "chmod +x switch-to-configuration")
+        host.output_of(f"cd /var/lib/containers/web && mkdir -p .{NIXOS} && rmdir .{NIXOS} && "
+                       f"ln -s system-1-link .{NIXOS} && ln -s /nix/store/system .{NIXOS}-1-link")
+        containers.start()
+        assert containers.systemctl("reload").returncode == 0, containers.journal()
+        assert "switched: test\n" in containers.journal()
+
+
+def test_memory_of_reload_is_not_the_container_s(containers):
+    """Files of /proc/PID belong to the user of a process only if its memory may be read."""
+    containers.configure("web", "PRIVATE_USERS=pick\nRELOAD_COMMAND=/bin/sleep 1234", [USR])
+    host = containers.host
+    containers.start()
+    with contextlib.ExitStack() as undone:
+        host.output_of("systemctl reload --no-block container@web")
+        (sleeper,) = wait_until(lambda: processes(host, "/bin/sleep 1234"))
+        undone.callback(host.run, f"kill {sleeper}")
+        entered = fields(host.output_of(f"grep PPid /proc/{sleeper}/status"))["PPid"].strip()
+        assert fields(host.output_of(f"grep Uid /proc/{entered}/status"))["Uid"].split()[0] != "0"
+        assert host.output_of(f"stat --format=%u /proc/{entered}/environ") == "0\n"
+        assert "JOURNAL_STREAM=" in host.output_of(f"cat /proc/{entered}/environ")
+        assert "INVOCATION_ID" not in host.output_of(f"cat /proc/{entered}/environ")
+
+
+def test_leader_in_the_unit(containers):
+    """By hand only systemd-nspawn is known to run containers of root, in the unit what it starts."""
+    host = containers.host
+    with contextlib.ExitStack() as undone:
+        undone.callback(host.run, "rm -r /run/nspawn; systemctl daemon-reload")
+        containers.configure("web", "RELOAD_COMMAND=/stage2 report here")
+        drop_in = "/run/systemd/system/container@web.service.d"
+        undone.callback(host.run, f"rm -r {drop_in}")
+        host.output_of(
+            "mkdir /run/nspawn && cp /usr/bin/systemd-nspawn /run/nspawn/other && "
+            "mount -o remount,exec /run; "
+            f"mkdir -p {drop_in} && cat >{drop_in}/other.conf <<'END'\n[Service]\nExecStart=\n"
+            "ExecStart=/run/nspawn/other --keep-unit -M web -D /var/lib/containers/web "
+            f"--notify-ready=yes {' '.join(containers.libraries)} /stage2\nEND\n"
+            "systemctl daemon-reload")
+        containers.start()
+        assert containers.systemctl("reload").returncode == 0, containers.journal()
+        assert "arg here\n" in containers.journal()
+        done = run_reload(containers, "/stage2", "report")
+        assert (done.returncode, done.stderr) == (
+            71, f"reload: process {containers.leader()} is neither in this unit nor a child of a "
+            "systemd-nspawn of root\n")
+
+
+# What systemd-nspawn's filter of system calls keeps from a container, as perl(1) calls it: numbers of
+# name_to_handle_at(2), open_by_handle_at(2) and add_key(2).
+NAME_TO_HANDLE, OPEN_BY_HANDLE, ADD_KEY = {
+    "x86_64": (303, 304, 248), "aarch64": (264, 265, 217)}[platform.machine()]
+HANDLE_OF = f"""
+my $handle = pack("Ll", 128, 0) . "\\0" x 128;
+syscall({NAME_TO_HANDLE}, -100, $ARGV[0], $handle, my $mount = pack("i", 0), 0) == 0 or die "$!";
+print unpack("H*", substr($handle, 0, 8 + unpack("L", $handle)));
+"""
+READ_BY_HANDLE = f"""
+open(my $root, "<", "/") or die;
+my $file = syscall({OPEN_BY_HANDLE}, fileno($root), my $handle = pack("H*", $ARGV[0]), 0);
+die "refused: $!\\n" if $file < 0;
+open(my $secret, "<&=", $file) or die;
+print <$secret>;
+"""
+ADD_A_KEY = f"""
+my ($type, $name, $key) = ("user", "name", "key");
+my $serial = syscall({ADD_KEY}, $type, $name, $key, length($key), -3);
+print $serial < 0 ? "refused: $!\\n" : "added\\n";
+"""
+
+
+def run_reload(containers, *command):
+    words = shlex.quote(shlex.join(command))
+    return containers.host.run(f"export {NO_LEAK_CHECK} INSTANCE=web RELOAD_COMMAND={words}\n{LOCALE}"
+                               "exec /usr/local/libexec/container-init/reload")
+
+
+def test_reload_opens_no_file_of_the_host(containers):
+    """Root may open files by what they are on disk, and the container's is on one with the host's."""
+    host = containers.host
+    with contextlib.ExitStack() as undone:
+        host.output_of("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers && "
+                       "echo secret >/var/lib/containers/secret")
+        undone.callback(host.run, "umount --lazy /var/lib/containers")
+        containers.configure("web", "", [USR])
+        undone.callback(containers.remove)
+        containers.start()
+        handle = host.output_of(
+            f"perl -e {shlex.quote(HANDLE_OF)} /var/lib/containers/secret")
+        done = run_reload(containers, "/usr/bin/perl", "-e", READ_BY_HANDLE, handle)
+        assert (done.stdout, done.stderr) == ("", "refused: Operation not permitted\n")
+
+
+@USERS
+def test_reload_adds_no_keys(containers, users):
+    containers.configure("web", f"PRIVATE_USERS={users}", [USR])
+    containers.start()
+    done = run_reload(containers, "/usr/bin/perl", "-e", ADD_A_KEY)
+    assert done.stdout in ("refused: Operation not permitted\n",
+                           "refused: Function not implemented\n"), done.stderr
 
 
 @pytest.mark.parametrize("status", [1, 75])

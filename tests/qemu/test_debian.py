@@ -1,5 +1,6 @@
 """Containers that boot systemd."""
 
+import shlex
 import statistics
 import time
 
@@ -45,12 +46,35 @@ def test_no_network_at_boot(debian, once):
     assert web.property("ExecMainStatus") == "3"
 
 
+# Prints what its process may do, and then its control group.
+PROBE = """\
+grep -E '^(Cap(Prm|Eff|Bnd|Amb)|Gid|Groups|NoNewPrivs|Seccomp|Seccomp_filters|Speculation.*|Uid):' \
+    /proc/self/status
+for name in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$name; done
+cat /proc/self/attr/current /proc/self/cgroup
+"""
+PROBE_UNIT = """\
+[Service]
+Type=oneshot
+ExecStart=sh -c 'sh /probe >/run/service'
+"""
+
+
 def test_reload_of_debian(host, debian):
-    web, _ = debian(RELOAD_COMMAND="/usr/bin/touch /run/reloaded", **PAIR)
+    """The command may do what a service of the container may, and is beside its systemd."""
+    command = shlex.quote(shlex.join(["/bin/sh", "-c", "sh /probe >/run/command"]))
+    web, system = debian(RELOAD_COMMAND=command, **PAIR)
+    (system.root / "probe").write_text(PROBE)
+    system.add_unit("probe.service", PROBE_UNIT, "multi-user.target")
     web.start()
     assert_reachable(host, web)
     succeed("systemctl", "reload", web.service)
-    assert web.inside("/run/reloaded").exists()
+    command, service = (web.inside(f"/run/{name}").read_text().partition("0::")
+                        for name in ("command", "service"))
+    assert command[0] == service[0]
+    assert "Seccomp:\t2\n" in command[0]
+    assert command[2] == "/init.scope\n"
+    assert service[2] == "/system.slice/probe.service\n"
     web.stop()
 
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "common/base/error.h"
 #include "common/base/file.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/temporary_directory.h"
@@ -41,14 +42,15 @@ struct Relayed {
   std::string errors;
 };
 
-Relayed relay(const std::vector<std::string>& command,
-              const std::vector<std::string>& environment = {}) {
+Relayed relay(
+    const std::vector<std::string>& command, const std::vector<std::string>& environment = {},
+    const std::function<void()>& enter = [] {}) {
   const TemporaryDirectory directory;
   Relayed relayed;
   {
     const Redirected output(STDOUT_FILENO, directory.path("output"));
     const Redirected errors(STDERR_FILENO, directory.path("errors"));
-    relayed.status = run_relayed(command, environment, Log("reload"));
+    relayed.status = run_relayed(command, environment, Log("reload"), {}, enter);
   }
   relayed.output = read_file(directory.path("output")).value_or("");
   relayed.errors = read_file(directory.path("errors")).value_or("");
@@ -96,6 +98,34 @@ TEST_CASE("the end of the command is the end, though others hold its streams") {
   CHECK(relayed.status == 0);
   CHECK(steady_clock::now() - begin < 10s);
   kill(std::stoi(relayed.output), SIGKILL);
+}
+
+TEST_CASE("the end of the command is the end, though others go on writing") {
+  const Relayed relayed = relay_script("echo first; yes & yes >&2 & exit 5");
+  CHECK(relayed.status == 5);
+  CHECK(relayed.output.starts_with("first\n"));
+}
+
+TEST_CASE("output goes to the streams that are given") {
+  const TemporaryDirectory directory;
+  const auto open_new = [&](const char* name) {
+    return Descriptor(open(directory.path(name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  };
+  const Descriptor output = open_new("output");
+  const Descriptor errors = open_new("errors");
+  CHECK(run_relayed({"/bin/sh", "-c", "echo one; echo two >&2"}, {}, Log("reload"),
+                    {.output = output.get(), .errors = errors.get()}) == 0);
+  CHECK(read_file(directory.path("output")) == "one\n");
+  CHECK(read_file(directory.path("errors")) == "two\n");
+}
+
+TEST_CASE("an error of what enters is reported, and nothing executed") {
+  const Relayed relayed = relay({"/bin/echo", "executed"}, {}, [] {
+    throw Error(Exit::config, std::vector<std::string>{"one", "<0>two\x1b[2J"});
+  });
+  CHECK(relayed.status == 78);
+  CHECK(relayed.output.empty());
+  CHECK(relayed.errors == "reload: one\nreload: <0>two?[2J\n");
 }
 
 TEST_CASE("a command that closes its streams is waited for") {
