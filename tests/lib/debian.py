@@ -8,6 +8,16 @@ from container import PRIVATE_RUN, kill_nspawn, library_binds, wait_until
 from namespace import Namespace
 
 
+# Linux mounts proc and sysfs in a user namespace only where others are visible in full, as on a machine.
+# systemd-nspawn covers parts of those that it mounts, and from 253 on it detaches the machine's.
+MOUNT_VISIBLE = """\
+for type in proc sysfs; do
+  mkdir /run/visible-$type
+  mount -t $type $type /run/visible-$type
+done
+"""
+
+
 def child_of(process, name):
     """The child of a process that runs the program of this name."""
     shown = subprocess.run(["pgrep", "--parent", str(process), "--exact", name],
@@ -58,6 +68,7 @@ def booted(root, program, binds):
         host = Host(wait_until(lambda: child_of(system.pid, "systemd")))
         wait_until(lambda: host.run("systemctl is-system-running").stdout.strip() in
                    ("running", "degraded"), seconds=60, pause=0.1)
+        host.output_of(MOUNT_VISIBLE)
         yield host
     finally:
         kill_nspawn(system)

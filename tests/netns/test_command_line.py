@@ -224,7 +224,8 @@ def test_without_netlink(namespace, build, program):
 
 @pytest.mark.release  # sanitizers read /proc
 @pytest.mark.parametrize("program", ["container-init", "pre-start"])
-def test_without_proc(namespace, build, program):
+def test_without_proc(namespace, build, program, skip_without):
+    skip_without("mounts")
     namespace.ip("link add host0 type veth peer name ve-web")
     done = namespace.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh",
                           build / program, *operands(program)],
