@@ -3,8 +3,10 @@
 import contextlib
 import subprocess
 
-from container import PRIVATE_RUN, kill_nspawn, library_binds, wait_until
+from container import PRIVATE_RUN, kill_nspawn, library_binds
+from control_group import ControlGroup
 from namespace import Namespace
+from waiting import LONG, wait_until
 
 
 def child_of(process, name):
@@ -22,7 +24,7 @@ class Host:
 
     def run(self, script):
         return subprocess.run([*self._enter, "sh", "-c", script], capture_output=True, text=True,
-                              timeout=120)
+                              timeout=LONG)
 
     def succeeds(self, script):
         return self.run(script).returncode == 0
@@ -43,16 +45,18 @@ class Host:
 def booted(root, program, binds):
     """A Host over a root that stays as it is; it has what the program needs, and these binds."""
     namespace = Namespace()
+    group = ControlGroup()
     system = subprocess.Popen(
-        [*namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no",
+        [*group.enter, *namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no",
          "--keep-unit", "--boot", "--private-network", "--capability=all", "--volatile=overlay",
          "-M", "host", "-D", root, *library_binds(program, root), *binds],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         host = Host(wait_until(lambda: child_of(system.pid, "systemd")))
         wait_until(lambda: host.run("systemctl is-system-running").stdout.strip() in
-                   ("running", "degraded"), seconds=60, pause=0.1)
+                   ("running", "degraded"), pause=0.1)
         yield host
     finally:
         kill_nspawn(system)
+        group.close()
         namespace.close()
