@@ -7,9 +7,10 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 
 import combinations
+from control_group import ControlGroup
+from waiting import LONG, wait_until
 
 STOP_SIGNAL = signal.SIGRTMIN + 3
 INSIDE = "/run/container-init"  # where the programs are, inside
@@ -29,21 +30,21 @@ AS_UNIT = ["sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$@"', "sh"]
 PID_1 = ["container-init", "stage2", "init", "systemd"]
 
 
-def wait_until(condition, seconds=20, pause=0.002):
-    """The first true value of the condition; it must come in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(pause)
-    return value
-
-
 def status_field(process, name):
     """The value of a line of /proc/PID/status."""
     for line in pathlib.Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return line.partition(":")[2].strip()
     raise KeyError(name)
+
+
+def sleeps(process, program):
+    """Whether the process executes the program, and waits for something to happen."""
+    try:
+        return (os.path.samefile(f"/proc/{process}/exe", program)
+                and status_field(process, "State").startswith("S"))
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return False
 
 
 def libraries_of(program):
@@ -101,8 +102,9 @@ class Container:
                   environment or {})
 
     def _run(self, command, environment):
+        self._group = ControlGroup()
         self._nspawn = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*self._group.enter, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, **environment}, text=True, errors="replace")
         self._leader = None
         self.output = None
@@ -124,18 +126,22 @@ class Container:
                 return child
         return None
 
+    def wait_for_stage2(self):
+        """Until it runs: container-init has done its work then."""
+        wait_until(lambda: status_field(self.leader(), "Name") == "stage2")
+
     def run(self, *command):
         """A command of the host's, in the container's network."""
         return subprocess.run(["nsenter", "--net", "--target", str(self.leader()), *command],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=LONG)
 
     def stop(self):
         os.kill(self.leader(), STOP_SIGNAL)
 
-    def wait(self, seconds=20):
+    def wait(self):
         """The exit status of systemd-nspawn; its output is kept."""
         try:
-            self.output, _ = self._nspawn.communicate(timeout=seconds)
+            self.output, _ = self._nspawn.communicate(timeout=LONG)
         except subprocess.TimeoutExpired:
             self.close()
             raise
@@ -144,6 +150,7 @@ class Container:
     def close(self):
         kill_nspawn(self._nspawn)
         self._nspawn.stdout.close()
+        self._group.close()
 
 
 class StartedContainer(Container):
@@ -166,9 +173,6 @@ class StartedContainer(Container):
         programs = (str(self._program), shutil.which("systemd-nspawn"))
         wait_until(lambda: os.readlink(f"/proc/{self.process}/exe") in programs, pause=0)
 
-    def wait_for_stage2(self):
-        wait_until(lambda: status_field(self.leader(), "Name") == "stage2")
-
     def stop_as_unit(self):
         """As systemd does, with KillMode=mixed."""
         self._nspawn.send_signal(signal.SIGTERM)
@@ -176,7 +180,8 @@ class StartedContainer(Container):
 
 
 def pings(run, address):
-    return run(["ping", "-c1", "-W2", address]).returncode == 0
+    """Whether it answers, and to the first packet."""
+    return run(["ping", "-c1", "-W10", address]).returncode == 0
 
 
 def assert_reachable(network, container, variables):

@@ -4,8 +4,10 @@ import contextlib
 import os
 import subprocess
 
-from container import PRIVATE_RUN, kill_nspawn, library_binds, wait_until
+from container import PRIVATE_RUN, kill_nspawn, library_binds
+from control_group import ControlGroup
 from namespace import Namespace
+from waiting import LONG, wait_until
 
 
 # Linux mounts proc and sysfs in a user namespace only where others are visible in full, as on a machine.
@@ -33,7 +35,7 @@ class Host:
 
     def run(self, script):
         return subprocess.run([*self._enter, "sh", "-c", script], capture_output=True, text=True,
-                              timeout=120)
+                              timeout=LONG)
 
     def succeeds(self, script):
         return self.run(script).returncode == 0
@@ -58,8 +60,9 @@ def booted(root, program, binds):
     can read another one.
     """
     namespace = Namespace()
+    group = ControlGroup()
     system = subprocess.Popen(
-        [*namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no",
+        [*group.enter, *namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no",
          "--keep-unit", "--boot", "--private-network", "--capability=all", "--volatile=overlay",
          "-M", "host", "-D", root, *library_binds(program, root), *binds],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -67,9 +70,10 @@ def booted(root, program, binds):
     try:
         host = Host(wait_until(lambda: child_of(system.pid, "systemd")))
         wait_until(lambda: host.run("systemctl is-system-running").stdout.strip() in
-                   ("running", "degraded"), seconds=60, pause=0.1)
+                   ("running", "degraded"), pause=0.1)
         host.output_of(MOUNT_VISIBLE)
         yield host
     finally:
         kill_nspawn(system)
+        group.close()
         namespace.close()

@@ -3,8 +3,11 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
-import time
+
+from container import children_of, sleeps
+from waiting import LONG, wait_until
 
 # Without root a user namespace gives the capabilities.
 _UNSHARE = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
@@ -34,7 +37,7 @@ class Namespace:
     def run(self, arguments, variables=None, **options):
         """Runs a command inside, with these variables and PATH as its whole environment."""
         environment = {"PATH": os.environ["PATH"], **(variables or {})}
-        options = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL,
+        options = {"capture_output": True, "text": True, "timeout": LONG, "stdin": subprocess.DEVNULL,
                    **options}
         return subprocess.run(self.enter + [str(a) for a in arguments], env=environment, **options)
 
@@ -79,10 +82,13 @@ class Namespace:
         yield
         assert self.state() == before
 
-    def start_waiting(self, arguments, variables, **options):
-        """Starts a command that must still wait for something after a moment."""
-        started = subprocess.Popen(self.enter + [str(a) for a in arguments], text=True,
+    def start_waiting(self, arguments, variables, before=(), **options):
+        """Starts a program, and gives it once it waits for something; `before` may execute it, or fork
+        for it."""
+        started = subprocess.Popen(self.enter + [str(a) for a in [*before, *arguments]], text=True,
                                    env={"PATH": os.environ["PATH"], **variables}, **options)
-        time.sleep(0.3)
+        program = shutil.which(arguments[0])
+        wait_until(lambda: started.poll() is not None or any(
+            sleeps(process, program) for process in [started.pid, *children_of(started.pid)]))
         assert started.poll() is None
         return started

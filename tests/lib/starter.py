@@ -2,9 +2,10 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 
-from container import wait_until
+from waiting import wait_until
 
 # Keeps what it was started with beside itself, then does what the test wants.
 STUB = """\
@@ -72,8 +73,10 @@ class Starter:
         self._stub = self.bin / "systemd-nspawn"
         self.be_stub(STUB)
         self.act("")
-        self.nix = None
         self._new_root = path / "new-root"
+        self.nix = None
+        if pathlib.Path("/nix").exists() and not shutil.which("sh").startswith("/nix"):
+            self.add_nix()
         self._started = []
 
     def be_stub(self, text):
@@ -95,9 +98,10 @@ class Starter:
         return [*private, *WITHOUT_NIX, *command]
 
     def add_nix(self, *entries):
-        """Directories below /nix, which is none of this machine."""
+        """Directories below /nix, where nothing of this machine's own is seen."""
         if not self.nix:
             self.nix = self.bin.parent / "nix"
+            self.nix.mkdir()
             self._new_root.mkdir()
         for entry in entries:
             (self.nix / entry).mkdir(parents=True)
@@ -153,7 +157,7 @@ class Starter:
         found = []
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if (os.readlink(process / "exe") == str(self.build / "start")
+                if (os.path.samefile(process / "exe", self.build / "start")
                         and os.readlink(process / "ns/net") == own):
                     found.append(process)
             except OSError:  # another one's, or ended

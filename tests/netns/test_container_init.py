@@ -6,6 +6,7 @@ import pytest
 
 import combinations
 from combinations import ADDRESSES, MAC, OTHERS, subsets
+from container import LONG
 
 DUAL_STACK = ADDRESSES["single"]
 
@@ -205,11 +206,11 @@ def test_ipv6_disabled(network, variables, what):
 def test_waits_for_carrier(network, build):
     network.add_pair("ve-web", "host0")
     started = network.container.start_waiting(
-        [build / "container-init", "/bin/echo", "stage 2"], {**DUAL_STACK, "WAIT_CARRIER": "30"},
-        stdout=subprocess.PIPE)
+        [build / "container-init", "/bin/echo", "stage 2"],
+        {**DUAL_STACK, "WAIT_CARRIER": str(2 * LONG)}, stdout=subprocess.PIPE)
     assert network.container.addresses("eth0") == {"10.1.0.2/32", "fd01::2/128"}
     network.host.ip("link set ve-web up")
-    assert started.communicate(timeout=10)[0] == "stage 2\n"
+    assert started.communicate(timeout=LONG)[0] == "stage 2\n"
 
 
 def test_goes_on_without_carrier(network):

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-STOP_SIGNAL = signal.SIGRTMIN + 3
+from container import LONG, STOP_SIGNAL, children_of
+
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 
 
@@ -86,10 +87,12 @@ def test_stop_before_stage2(network, build):
     """As the first process of a PID namespace: a stop while it waits for carrier ends it, with 0."""
     network.add_pair("ve-web", "host0")
     started = network.container.start_waiting(
-        ["unshare", "--pid", "--fork", build / "container-init", "/bin/echo", "stage 2"],
-        {"LOCAL_ADDRESS": "10.1.0.2", "WAIT_CARRIER": "60"}, stdout=subprocess.PIPE)
-    subprocess.run(["pkill", f"-{STOP_SIGNAL}", "-P", str(started.pid)], check=True)
-    assert started.communicate(timeout=10)[0] == ""
+        [build / "container-init", "/bin/echo", "stage 2"],
+        {"LOCAL_ADDRESS": "10.1.0.2", "WAIT_CARRIER": str(2 * LONG)},
+        before=["unshare", "--pid", "--fork"], stdout=subprocess.PIPE)
+    (program,) = children_of(started.pid)
+    os.kill(program, STOP_SIGNAL)
+    assert started.communicate(timeout=LONG)[0] == ""
     assert started.returncode == 0
 
 

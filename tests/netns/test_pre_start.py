@@ -6,7 +6,7 @@ import pytest
 
 import combinations
 from combinations import ADDRESSES, OTHERS
-from container import PRIVATE_RUN
+from container import LONG, PRIVATE_RUN
 from namespace import NO_LEAK_CHECK
 
 PAIR = {"LOCAL_ADDRESS": "10.1.0.2"}
@@ -114,10 +114,10 @@ def test_waits_for_links(network, build, variables, wanted_by):
     assert done.returncode == 75
     assert done.stderr == f"pre-start: no link late0 after 0 s, wanted by {wanted_by}\n"
     started = network.host.start_waiting(
-        [build / "pre-start"], {"INSTANCE": "web", "DEVICE_TIMEOUT": "30", **variables},
+        [build / "pre-start"], {"INSTANCE": "web", "DEVICE_TIMEOUT": str(2 * LONG), **variables},
         stderr=subprocess.PIPE)
     network.add_bridge("late0")
-    assert started.communicate(timeout=10)[1] == ""
+    assert started.communicate(timeout=LONG)[1] == ""
     assert started.returncode == 0
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from combinations import ADDRESSES, pair
-from container import children_of, wait_until
+from container import LONG, children_of, wait_until
 from namespace import NO_LEAK_CHECK
 
 DUAL_STACK = ADDRESSES["single"]
@@ -31,7 +31,7 @@ class Stopped:
         """(exit status, what it printed)"""
         (program,) = children_of(self._strace.pid)
         os.kill(program, signal.SIGCONT)
-        _, printed = self._strace.communicate(timeout=20)
+        _, printed = self._strace.communicate(timeout=LONG)
         return self._strace.returncode, printed
 
     def close(self):
@@ -179,7 +179,7 @@ def all_at_once(namespace, build, runs):
     for process in started:
         process.stdin.write("go\n")
         process.stdin.flush()
-    return [(process.wait(timeout=20), process.communicate()[1]) for process in started]
+    return [(process.wait(timeout=LONG), process.communicate()[1]) for process in started]
 
 
 def test_twice_at_once(network, build):

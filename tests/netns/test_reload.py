@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from container import children_of, status_field, wait_until
+from container import LONG, children_of, status_field, wait_until
 from namespace import NO_LEAK_CHECK
 
 NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "uts"]
@@ -247,12 +247,14 @@ def test_program_is_a_sealed_copy(reloader):
                or status_field(child, "State").startswith("Z"))
 
 
-def test_output_comes_as_it_is_written(reloader):
-    started = reloader.start("/bin/sh", "-c", "echo one; read nothing; sleep 0.2; echo two",
-                             stdout=subprocess.PIPE)
+def test_output_comes_as_it_is_written(reloader, tmp_path):
+    mark = tmp_path / "mark"
+    script = f"echo one; read nothing; until [ -e {mark} ]; do sleep 0.01; done; echo two"
+    started = reloader.start("/bin/sh", "-c", script, stdout=subprocess.PIPE)
     assert started.stdout.readline() == "one\n"
     assert started.poll() is None
-    assert started.communicate(timeout=10)[0] == "two\n"
+    mark.touch()
+    assert started.communicate(timeout=LONG)[0] == "two\n"
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from combinations import ADDRESSES
-from container import AS_UNIT, CONTAINER_VARIABLES, status_field, wait_until
+from container import AS_UNIT, CONTAINER_VARIABLES, LONG, sleeps, status_field, wait_until
 from namespace import NO_LEAK_CHECK
 from starter import tree
 
@@ -643,7 +643,7 @@ def test_links_are_configured_when_they_appear(starter, variables, links):
     starter.network.add_bridge()
     made = [f"sleep 0.02; ip link add {link} type veth peer name in{i}"
             for i, link in enumerate(links)]
-    starter.act("\n".join(["sleep 0.1", *made, "exec sleep 60"]))
+    starter.act("\n".join([*made, "exec sleep 60"]))
     started = starter.start(variables, stderr=subprocess.PIPE)
     host = starter.network.host
     wait_until(lambda: starter.network.host.links().issuperset(links) and not starter.waiters(),
@@ -737,7 +737,7 @@ def test_waiter_ends_with_nspawn(starter):
     assert len(starter.waiters()) == 1
     assert starter.network.host.addresses("ve-web") == set()
     started.kill()
-    assert started.communicate(timeout=10)[1] == ""
+    assert started.communicate(timeout=LONG)[1] == ""
     wait_until(lambda: not starter.waiters(), pause=0.05)
 
 
@@ -748,21 +748,19 @@ def test_waiter_stands_by_itself(starter):
     started = starter.start({**DUAL_STACK, "NOTIFY_SOCKET": "@nobody"}, pass_fds=[given],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.close(given)
-    (waiter,) = wait_until(starter.waiters)
+    (waiter,) = starter.waiters()
     assert int(status_field(waiter.name, "PPid")) != started.pid
-    wait_until(lambda: os.readlink(waiter / "fd/1") == "/dev/null")
+    assert all(os.path.samefile(waiter / "fd" / fd, "/dev/null") for fd in "01")
     opened = {fd.name: os.readlink(fd) for fd in (waiter / "fd").iterdir()}
-    assert opened["0"] == opened["1"] == "/dev/null"
     assert opened["2"] == os.readlink(f"/proc/{started.pid}/fd/2")
     others = sorted(target.partition("[")[0] for fd, target in opened.items() if fd not in "012")
     assert others == ["anon_inode:", "socket:", "socket:"]
 
 
 def test_nothing_of_the_waiter_s_in_nspawn(starter):
-    starter.act("ls -l /proc/self/fd; exec sleep 60")
-    started = starter.start(DUAL_STACK, stdout=subprocess.PIPE)
-    started.kill()
-    assert "socket:" not in started.communicate()[0]
+    starter.act("ls -l /proc/self/fd")
+    opened = starter.run(DUAL_STACK).stdout
+    assert "pipe:" in opened and "socket:" not in opened
 
 
 CONFLICT = ("start: cannot add route 10.1.0.2 dev ve-web: File exists: 10.1.0.2 already leads to "
@@ -779,7 +777,7 @@ def test_a_fault_of_the_host_s_end_ends_nspawn(starter):
     starter.act("sleep 60 &\ntrap 'kill $!; exit 7' TERM\n"
                 "ip link add ve-web type veth peer name host0\nwait $!")
     started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
-    assert started.wait(timeout=10) == 7
+    assert started.wait(timeout=LONG) == 7
     assert started.stderr.read() == CONFLICT
     wait_until(lambda: not starter.waiters(), pause=0.05)
 
@@ -788,24 +786,27 @@ def test_also_one_that_does_not_want_to(starter):
     make_conflict(starter)
     starter.act("trap '' TERM\nip link add ve-web type veth peer name host0\nexec sleep 60")
     started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
-    assert started.wait(timeout=10) == -signal.SIGKILL
+    assert started.wait(timeout=LONG) == -signal.SIGKILL
     assert started.stderr.read() == CONFLICT
 
 
 def test_link_that_is_no_veth(starter):
     starter.act("sleep 60 &\ntrap 'kill $!; exit 7' TERM\nip link add ve-web type bridge\nwait $!")
     started = starter.start(DUAL_STACK, stderr=subprocess.PIPE)
-    assert started.wait(timeout=10) == 7
+    assert started.wait(timeout=LONG) == 7
     assert started.stderr.read() == ("start: link ve-web is of kind bridge, not a veth, and so not "
                                      "an end of a pair\n")
 
 
 def test_waiter_outlives_a_stop_of_its_own(starter):
-    starter.act("sleep 0.5; ip link add ve-web type veth peer name host0\nexec sleep 60")
+    starter.act("exec sleep 60")
     starter.start(DUAL_STACK)
-    (waiter,) = wait_until(starter.waiters)
-    for number in (signal.SIGSTOP, signal.SIGCONT):
-        os.kill(int(waiter.name), number)
+    (waiter,) = starter.waiters()
+    wait_until(lambda: sleeps(waiter.name, starter.build / "start"))
+    os.kill(int(waiter.name), signal.SIGSTOP)
+    wait_until(lambda: status_field(waiter.name, "State").startswith("T"))
+    os.kill(int(waiter.name), signal.SIGCONT)
+    starter.network.add_pair("ve-web", "host0")
     wait_until(lambda: not starter.waiters(), pause=0.05)
     assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
 
@@ -814,7 +815,8 @@ def test_waiter_outlives_a_stop_of_its_own(starter):
                                       ["-e", "inject=wait4:error=EINTR:when=1"]],
                          ids=["poll", "wait"])
 def test_interrupted_calls(starter, injected):
-    starter.act("ip link add ve-web type veth peer name host0; sleep 0.3")
+    starter.act("ip link add ve-web type veth peer name host0\n"
+                "until ip -6 route show dev ve-web | grep --quiet fd01::2; do sleep 0.01; done")
     done = starter.run_command(
         ["strace", "-qq", "-o", "/dev/null", "-e", "trace=poll,wait4", *injected,
          starter.build / "start"], {**DUAL_STACK, **NO_LEAK_CHECK})

@@ -119,22 +119,20 @@ def test_fault_of_the_host_s_end_ends_the_start(network, start):
     network.add_pair("ve-db", "other")
     network.host.ip("link set ve-db up", "route add 10.1.0.2 dev ve-db")
     container = start(DUAL_STACK)
-    begin = time.monotonic()
     container.wait()
-    assert time.monotonic() - begin < 10
     assert ("start: cannot add route 10.1.0.2 dev ve-web: File exists: 10.1.0.2 already leads to "
             "ve-db\n") in container.output
     wait_until(lambda: network.host.links() == {"ve-db"})
 
 
 def stop_at(start, moment, variables):
-    """The status after a stop that long after the beginning of start; it must come soon."""
+    """The status after a stop that long after the beginning of start; a lost one has none."""
     container = start(variables, as_unit=True)
     container.wait_for_start()
     time.sleep(moment)
     container.stop_as_unit()
     begin = time.monotonic()
-    status = container.wait(seconds=10)
+    status = container.wait()
     print(f"stop after {moment * 1000:.1f} ms took {time.monotonic() - begin:.2f} s: {status}")
     return status
 

@@ -13,8 +13,8 @@ Environment=INSTANCE=%i HOST_ADDRESS=10.1.0.1 LOCAL_ADDRESS=10.1.0.2
 ExecStartPre=/opt/build/pre-start
 ExecStart=systemd-nspawn --keep-unit --quiet -M %i -D /var/lib/machines/%i --network-veth \\
   --kill-signal=SIGRTMIN+3 --setenv=HOST_ADDRESS=10.1.0.1 --setenv=LOCAL_ADDRESS=10.1.0.2 \\
-  --setenv=WAIT_CARRIER=10 /container-init /stage2 wait
-ExecStartPost=/opt/build/post-start --wait=10
+  --setenv=WAIT_CARRIER=60 /container-init /stage2 wait
+ExecStartPost=/opt/build/post-start --wait=60
 KillMode=mixed
 Delegate=yes
 Slice=machine.slice

@@ -7,10 +7,12 @@ import time
 import pytest
 
 from combinations import ADDRESSES
-from container import Container, INSIDE, assert_reachable, library_binds, pings, wait_until
+from container import Container, INSIDE, LONG, assert_reachable, library_binds, pings, wait_until
 
 DUAL_STACK = ADDRESSES["single"]
 STAGE2 = ["/container-init", "/stage2", "wait"]
+# What it pings has to answer to the first packet.
+CARRIER = {"WAIT_CARRIER": str(LONG)}
 
 
 @pytest.fixture
@@ -30,9 +32,10 @@ def start(network):
 @pytest.mark.parametrize("variables", ADDRESSES.values(), ids=ADDRESSES)
 def test_pair(network, start, minimal_root, variables):
     assert network.pre_start(variables).returncode == 0
-    container = start(minimal_root, {**variables, "WAIT_CARRIER": "20"}, STAGE2, ["--network-veth"])
-    done = network.post_start(variables, "--wait=20")
+    container = start(minimal_root, {**variables, **CARRIER}, STAGE2, ["--network-veth"])
+    done = network.post_start(variables, f"--wait={LONG}")
     assert (done.returncode, done.stderr) == (0, "")
+    container.wait_for_stage2()
     assert_reachable(network, container, variables)
     container.stop()
     assert container.wait() == 0
@@ -44,8 +47,9 @@ def test_name(network, start, minimal_root, length):
     """Links are found whatever systemd-nspawn made of the name, and removed when it is killed."""
     name = ("container-" * 7)[:length].rstrip("-").ljust(length, "x")
     variables = {**DUAL_STACK, "INSTANCE": name}
-    container = start(minimal_root, DUAL_STACK, STAGE2, ["--network-veth"], name=name)
-    assert network.post_start(variables, "--wait=20").returncode == 0
+    container = start(minimal_root, {**DUAL_STACK, **CARRIER}, STAGE2, ["--network-veth"], name=name)
+    assert network.post_start(variables, f"--wait={LONG}").returncode == 0
+    container.wait_for_stage2()
     assert_reachable(network, container, DUAL_STACK)
     done = network.pre_start(variables)
     assert done.returncode == 0
@@ -59,9 +63,10 @@ def test_bridge_with_gateway(network, start, minimal_root):
     network.add_bridge()
     network.host.ip("address add 10.1.0.1/24 dev br0", "address add fd01::1/64 dev br0 nodad")
     assert network.pre_start(variables).returncode == 0
-    container = start(minimal_root, variables, STAGE2, ["--network-bridge=br0"])
-    assert network.post_start(variables, "--wait=20").returncode == 0
+    container = start(minimal_root, {**variables, **CARRIER}, STAGE2, ["--network-bridge=br0"])
+    assert network.post_start(variables, f"--wait={LONG}").returncode == 0
     assert network.host.link("vb-web")["master"] == "br0"
+    container.wait_for_stage2()
     assert_reachable(network, container,
                      {**variables, "HOST_ADDRESS": "10.1.0.1", "HOST_ADDRESS6": "fd01::1"})
 
@@ -75,10 +80,11 @@ def test_extra_pairs(network, start, minimal_root):
     variables = {**DUAL_STACK, "EXTRA_VETHS": " ".join(words)}
     network.add_bridge()
     network.host.ip("address add 10.3.0.1/24 dev br0", "address add fd03::1/64 dev br0 nodad")
-    container = start(minimal_root, variables, STAGE2,
+    container = start(minimal_root, {**variables, **CARRIER}, STAGE2,
                       ["--network-veth", "--network-veth-extra=lan0:eth1",
                        "--network-veth-extra=dmz0"])
-    assert network.post_start(variables, "--wait=20").returncode == 0
+    assert network.post_start(variables, f"--wait={LONG}").returncode == 0
+    container.wait_for_stage2()
     assert_reachable(network, container, DUAL_STACK)
     assert_reachable(network, container, lan)
     assert_reachable(network, container,
@@ -117,7 +123,7 @@ def time_to_ready(start_debian, path):
     """Seconds from container-init to READY=1 of the systemd inside."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind(str(path))
-        notified.settimeout(60)
+        notified.settimeout(LONG)
         container = start_debian(["--notify-ready=yes"], {"NOTIFY_SOCKET": str(path)})
         container.leader()
         begin = time.monotonic()
@@ -148,7 +154,7 @@ def test_no_stop_is_lost(start_debian, tmp_path):
 
 def test_booted_debian_answers(network, start_debian):
     container = start_debian()
-    assert network.post_start(DUAL_STACK, "--wait=20").returncode == 0
+    assert network.post_start(DUAL_STACK, f"--wait={LONG}").returncode == 0
     wait_until(lambda: pings(network.host.run, "10.1.0.2"))
     assert_reachable(network, container, DUAL_STACK)
     container.stop()

@@ -8,7 +8,6 @@ import random
 import shlex
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -394,16 +393,15 @@ def test_reload_of_a_container_with_nothing_in_it(containers):
 
 
 def test_stop_at_any_moment(containers):
-    """Of a start that may not be done yet: the unit never waits for its time to stop to be over."""
+    """Of a start that may not be done yet. A stop that is lost lasts until TimeoutStopSec= is over."""
     containers.configure("web", ADDRESSES)
     order = random.Random(1)
     for _ in range(15):
         moment = order.uniform(0, 0.2)
         containers.host.run("systemctl reset-failed container@web")  # any number of starts
         containers.host.output_of(f"systemctl start --no-block container@web; sleep {moment:.3f}")
-        begin = time.monotonic()
         assert containers.systemctl("stop").returncode == 0
-        assert time.monotonic() - begin < 10, f"at {moment:.3f} s: {containers.journal()}"
+        assert containers.property("Result") != "timeout", f"at {moment:.3f} s: {containers.journal()}"
         assert containers.property("ActiveState") in ("inactive", "failed")
 
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from namespace import Namespace
+from waiting import LONG
 
 PROGRAMS = pathlib.Path("/usr/local/libexec/container-init")
 CONFIGURATIONS = pathlib.Path("/etc/containers")
@@ -23,9 +24,6 @@ PAIR = {"HOST_ADDRESS": "10.1.0.1", "LOCAL_ADDRESS": "10.1.0.2",
 # Of stage2 and of systemd.
 POWER_OFF = signal.SIGRTMIN + 4
 REBOOT = signal.SIGRTMIN + 5
-
-# For what must come at some time: emulation is slow.
-LONG = 120
 
 
 def pair(number):
