@@ -32,7 +32,8 @@ constexpr std::string_view kPathForm = "an absolute path";
 constexpr std::string_view kFlagForm = "1 or 0";
 constexpr std::string_view kSecondsForm = "seconds, 0 to 86400";
 constexpr std::string_view kPairForm = "NAME[:INNER][,KEY=VALUE]...";
-constexpr std::string_view kPortForm = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
+constexpr std::string_view kPortForm =
+    "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
 constexpr std::string_view kUsersForm = "no, identity, pick or a number";
 constexpr std::string_view kCapabilityForm =
     "capability names with commas between, as in CAP_SYS_TIME";
@@ -177,7 +178,8 @@ std::string read_instance(Reader& reader) {
   return reader.checked("INSTANCE", is_machine_name, kMachineForm);
 }
 
-// A namespace that somebody else made has its own links, and systemd-nspawn makes none for it.
+// A namespace that somebody else made has its own links, and systemd-nspawn makes no pair for it.
+// Whether INTERFACES and MACVLANS can be had beside it is for systemd-nspawn to say.
 void check_network_namespace(Reader& reader) {
   if (!reader.has("NETWORK_NAMESPACE_PATH")) return;
   const auto exclude = [&](std::string_view variable) {
@@ -188,9 +190,7 @@ void check_network_namespace(Reader& reader) {
                       variable));
   };
   for (const auto variable : kMainPairVariables) exclude(variable);
-  for (const auto* variable :
-       {"EXTRA_VETHS", "PRIVATE_NETWORK", "INTERFACES", "MACVLANS", "HOST_PORT"})
-    exclude(variable);
+  for (const auto* variable : {"EXTRA_VETHS", "PRIVATE_NETWORK", "HOST_PORT"}) exclude(variable);
 }
 
 // --private-network, --network-veth, -n and the like, beside our own.
