@@ -170,8 +170,11 @@ in
     # After what nixos-containers.nix writes: the last assignment counts.
     environment.etc = mapAttrs' (
       name: container:
+      let
+        lines = translation.lines name container;
+      in
       nameValuePair "${prefix}containers/${name}.conf" {
-        text = mkAfter (translation.lines name container);
+        text = mkIf (lines != "") (mkAfter lines);
       }
     ) enabled;
 
