@@ -27,6 +27,7 @@ let
     mkOption
     nameValuePair
     optional
+    optionalAttrs
     optionals
     toList
     types
@@ -67,7 +68,7 @@ let
       stockReload = map toString (
         concatMap (definition: toList (definition.value.ExecReload or [ ])) (stock options.serviceConfig)
       );
-      reload = command: if lib.elem (toString command) stockReload then program "reload" else command;
+      reload = command: if builtins.elem (toString command) stockReload then program "reload" else command;
     in
     {
       options = {
@@ -78,7 +79,7 @@ let
           apply =
             service:
             service
-            // lib.optionalAttrs (service ? ExecReload) {
+            // optionalAttrs (service ? ExecReload) {
               ExecReload =
                 if isList service.ExecReload then map reload service.ExecReload else reload service.ExecReload;
             };
