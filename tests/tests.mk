@@ -6,6 +6,7 @@ define HELP_TESTS
 @echo 'make check       run the tests: 2 to 6 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
 @echo 'make check-host  run tests on a whole host in QEMU (root): 10 minutes; HOST_CACHE=DIR'
+@echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 @echo 'make bench-host  compare whole starts on the host in QEMU (root): 15 minutes'
 @echo 'make faults      make every system call of every program fail (root): 3 minutes'
@@ -18,6 +19,7 @@ endef
 NEEDS_demo       = build demo
 NEEDS_check      = build check
 NEEDS_check-host = build host
+NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
 NEEDS_bench-host = build host
 NEEDS_faults     = build check
@@ -35,8 +37,10 @@ CHECK_soak       = @tests/lib/run-one --check soak
 # Selects tests: options of pytest.
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
+CHECK_check-nixos = @test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
+  { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }
 
-TARGETS = demo check check-host bench bench-host faults soak fuzz lint
+TARGETS = demo check check-host check-nixos bench bench-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -86,6 +90,13 @@ run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
 	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/qemu/run $(BUILD) '$(HOST_CACHE)'
+
+# The NixOS module: evaluated, and what comes of it given to the programs.
+
+NIXPKGS =
+
+run-check-nixos: $(BINARIES)
+	@NIXPKGS='$(NIXPKGS)' tests/lib/run-one $(BUILD) nixos
 
 # Faults: strace makes every system call fail, and kills before it.
 

@@ -162,7 +162,8 @@ std::string read_instance(Reader& reader) {
   return reader.checked(variable("INSTANCE"), is_machine_name);
 }
 
-// systemd-nspawn creates no links for a network namespace that exists already.
+// systemd-nspawn creates no pair for a network namespace that exists already. Whether it takes
+// INTERFACES and MACVLANS beside it depends on its version, and it reports that itself.
 void check_network_namespace(Reader& reader) {
   if (!reader.has(variable("NETWORK_NAMESPACE_PATH"))) return;
   for (const Variable& known : kVariables)

@@ -42,7 +42,8 @@ bool is_absolute_path(std::string_view text) { return text.starts_with('/'); }
 
 bool is_port_mapping(std::string_view text) {
   auto parts = split_list(text, ':');
-  if (parts.front() == "tcp" || parts.front() == "udp") parts.erase(parts.begin());
+  constexpr std::array<std::string_view, 3> kProtocols = {"tcp", "udp", "sctp"};
+  if (std::ranges::find(kProtocols, parts.front()) != kProtocols.end()) parts.erase(parts.begin());
   return (parts.size() == 1 || parts.size() == 2) &&
          std::all_of(parts.begin(), parts.end(), is_port);
 }

@@ -12,7 +12,7 @@ bool is_machine_name(std::string_view name);
 
 bool is_absolute_path(std::string_view text);
 
-// [tcp:|udp:]HOSTPORT[:CONTAINERPORT], as --port= takes it.
+// [tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as --port= takes it; systemd-nspawn 252 refuses sctp.
 bool is_port_mapping(std::string_view text);
 
 // no, identity, pick or a number, as --private-users= takes it.

@@ -50,7 +50,7 @@ inline constexpr std::string_view kMachine =
 inline constexpr std::string_view kPath = "an absolute path";
 inline constexpr std::string_view kFlag = "1 or 0";
 inline constexpr std::string_view kSeconds = "seconds, 0 to 86400";
-inline constexpr std::string_view kPort = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
+inline constexpr std::string_view kPort = "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
 inline constexpr std::string_view kCapabilities =
     "capability names with commas between, as in CAP_SYS_TIME";
 inline constexpr std::string_view kCommand =
@@ -77,8 +77,8 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"PRIVATE_USERS", "no|identity|pick|NUMBER", "no, identity, pick or a number", kStart, "user IDs apart from the host's"},
     {"NETWORK_NAMESPACE_PATH", "PATH", form::kPath, kStart, "network namespace to join"},
     {"HOST_PORT", "PORT[,PORT]...", form::kPort, kStart | kNewNamespace, "ports of the host to forward"},
-    {"INTERFACES", "LINK...", form::kLinks, kPreStart | kStart | kNewNamespace, "links of the host to move into the container"},
-    {"MACVLANS", "LINK...", form::kLinks, kPreStart | kStart | kNewNamespace, "links of the host to add a macvlan to"},
+    {"INTERFACES", "LINK...", form::kLinks, kPreStart | kStart, "links of the host to move into the container"},
+    {"MACVLANS", "LINK...", form::kLinks, kPreStart | kStart, "links of the host to add a macvlan to"},
     {"CAPABILITIES", "NAME[,NAME]...", form::kCapabilities, kStart, "capabilities to keep beyond the default"},
     {"TMPFS", "PATH[:OPTIONS]...", "absolute paths, each with [:OPTIONS]", kStart, "where to mount a tmpfs"},
     {"EPHEMERAL", "1|0", form::kFlag, kStart, "run on a copy of root, which is removed"},

@@ -1,0 +1,107 @@
+# A NixOS configuration of the modules in a nixpkgs tree that concern containers: its units and files
+# in /etc as text, and its warnings. What else these modules need is a stub.
+{
+  nixpkgs,
+  configuration,
+  stateVersion ? "26.05",
+  # Where a stock start finds systemd-nspawn: systemd/bin/systemd-nspawn.
+  tools ? "/tools",
+}:
+let
+  lib = import "${toString nixpkgs}/lib";
+  inherit (lib) mkOption types;
+
+  # A file in the store, without a build.
+  write =
+    name: text: builtins.toFile (builtins.replaceStrings [ "@" "\\" ] [ "_" "-" ] name) text;
+
+  package = name: outPath: {
+    type = "derivation";
+    inherit name outPath;
+    outputName = "out";
+    meta.mainProgram = name;
+  };
+  fromStore = name: package name "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-${name}";
+
+  # A script that is found at STORE-PATH/bin/NAME, STORE-PATH being its text.
+  script =
+    { name, text }:
+    let
+      made = package name (write name text);
+    in
+    made // { overrideAttrs = _: made; };
+
+  pkgs =
+    lib.genAttrs [ "coreutils" "findutils" "gnugrep" "gnused" "iproute2" ] fromStore
+    // {
+      path = ./stub-nixpkgs;
+      stdenv.hostPlatform.system = "x86_64-linux";
+      runtimeShell = "/bin/bash";
+      systemd = package "systemd" "${tools}/systemd";
+      nixos-container = fromStore "nixos-container" // {
+        override =
+          { stateDirectory, configurationDirectory }:
+          fromStore "nixos-container${builtins.replaceStrings [ "/" ] [ "-" ] (stateDirectory + configurationDirectory)}"
+          // { meta.mainProgram = "nixos-container"; };
+      };
+      pkgsStatic.callPackage = _: _: fromStore "container-init";
+      writeScript = write;
+      writeText = write;
+      writeShellScriptBin = name: text: script { inherit name; text = "#!/bin/bash\n${text}"; };
+      # With the options that writeShellApplication sets.
+      writeShellApplication =
+        { name, text }:
+        script {
+          inherit name;
+          text = "#!/bin/bash\nset -o errexit\nset -o nounset\nset -o pipefail\n\n${text}";
+        };
+    };
+
+  any = default: mkOption { inherit default; type = types.unspecified; };
+  list = mkOption { default = [ ]; type = types.listOf types.unspecified; };
+  text = mkOption { default = ""; type = types.lines; };
+
+  stubs =
+    { config, ... }:
+    {
+      options = {
+        assertions = list;
+        warnings = mkOption { default = [ ]; type = types.listOf types.str; };
+        boot.kernelModules = list;
+        boot.kernelPackages = any { kernel.version = "6.12"; };
+        environment.systemPackages = list;
+        meta.buildDocsInSandbox = any true;
+        networking.dhcpcd.denyInterfaces = list;
+        networking.extraHosts = text;
+        networking.networkmanager.enable = any false;
+        nix.package = any (fromStore "nix");
+        services.udev.extraRules = text;
+        system.stateVersion = any stateVersion;
+        systemd.tmpfiles.rules = list;
+        virtualisation.containers.enable = any false;
+      };
+      config._module.args = {
+        inherit pkgs;
+        utils = import "${toString nixpkgs}/nixos/lib/utils.nix" { inherit lib config pkgs; };
+      };
+    };
+
+  modules = map (path: "${toString nixpkgs}/nixos/modules/${path}") [
+    "virtualisation/nixos-containers.nix"
+    "system/boot/systemd.nix"
+    "system/etc/etc.nix"
+  ];
+
+  inherit (lib.evalModules { modules = modules ++ [ stubs configuration ]; }) config options;
+in
+{
+  units = lib.mapAttrs (_: unit: unit.text) (
+    lib.filterAttrs (name: _: lib.hasPrefix "container@" name) config.systemd.units
+  );
+  etc = lib.mapAttrs (_: file: file.text) config.environment.etc;
+  inherit (config) warnings;
+  tmpfiles = config.systemd.tmpfiles.rules;
+  hosts = config.networking.extraHosts;
+  # Those of a container.
+  options = lib.attrNames (options.containers.type.getSubOptions [ ]);
+}

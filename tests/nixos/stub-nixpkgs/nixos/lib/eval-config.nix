@@ -1,0 +1,2 @@
+# In the place of the evaluation of a container's own system.
+_: { config.system.build.toplevel = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-nixos-system"; }

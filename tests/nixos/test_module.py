@@ -1,0 +1,232 @@
+"""The module beside what a configuration has already: nothing else of it changes."""
+
+import re
+
+import pytest
+
+from evaluation import HERE, MODULE, EvaluationError, configuration, module, read_environment_file
+from world import PROGRAMS
+
+START = f"{PROGRAMS}/pre-start {PROGRAMS}/start"
+WEB = 'containers.web = { config = { }; privateNetwork = true; hostAddress = "10.0.0.1"; localAddress = "10.0.0.2"; };'
+OURS = {"ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "RestartPreventExitStatus"}
+
+
+def addition(text):
+    return f'systemd.services."container@web" = {{ lib, ... }}: {{ {text} }};'
+
+
+@pytest.fixture(scope="module")
+def unit_with(evaluate):
+    """The unit of a container with the module and an addition of the configuration."""
+    return lambda text: evaluate(module(WEB, addition(text))).unit("web")
+
+
+@pytest.fixture
+def script(nix):
+    """The text of a script that a unit runs, without its first lines, which the evaluation gives it."""
+    def text(path):
+        return nix.store_file(re.match(r"/nix/store/[^/]+", path)[0]).read_text().partition("pipefail\n\n")[2]
+    return text
+
+
+def changed_lines(before, after):
+    return {line.partition("=")[0] for line in set(before.splitlines()) ^ set(after.splitlines())}
+
+
+# What changes, and what does not
+
+
+def test_only_the_commands_of_a_unit_change(stock, ours):
+    changed = {name: changed_lines(stock.units[name], ours.units[name]) for name in stock.units}
+    # The template and flake-made: nixos-container in PATH.
+    environment = {name for name, keys in changed.items() if "Environment" in keys}
+    assert environment == {"container@.service", "container@flake-made.service"}
+    assert {key for keys in changed.values() for key in keys} == {*OURS, "Environment"}
+    assert all(OURS <= keys for keys in changed.values())
+
+
+def test_a_file_is_only_added_to(stock, ours):
+    assert stock.etc.keys() == ours.etc.keys()
+    for name, text in stock.etc.items():
+        assert ours.etc[name].startswith(text)
+    assert ours.etc["nixos-containers/pair.conf"] == stock.etc["nixos-containers/pair.conf"]
+
+
+def test_names_of_containers_stay_in_the_hosts_file(stock, ours):
+    assert ours.hosts == stock.hosts
+    assert "10.0.0.2 pair.containers" in ours.hosts
+
+
+def test_roots_of_ephemeral_containers_stay_out_of_reach(stock, ours):
+    assert stock.tmpfiles == []
+    assert ours.tmpfiles == ["d /run/nixos-containers 0700 root root -"]
+
+
+def everything(system):
+    return system.units, system.etc, system.warnings, system.tmpfiles, system.hosts
+
+
+def test_not_enabled_it_changes_nothing(evaluate, stock):
+    imported = evaluate(f"{{ imports = [ {MODULE} {HERE}/containers.nix ]; }}")
+    assert everything(imported) == everything(stock)
+
+
+def test_without_containers_it_defines_nothing(evaluate):
+    assert evaluate(module("boot.enableContainers = false;")).units == {}
+
+
+def test_a_container_without_it_is_as_before(evaluate):
+    both = WEB + 'containers.db = { config = { }; enableTun = true; extraFlags = [ "--setenv=A=\'" ]; };'
+    before = evaluate(configuration(both))
+    after = evaluate(module(both, "containers.db.container-init.enable = false;"))
+    assert after.units["container@db.service"] == before.units["container@db.service"]
+    assert after.file("db") == before.file("db")
+    assert after.unit("web").one("ExecStart") == START
+
+
+def test_imperative_containers_are_run_by_the_programs(evaluate):
+    template = evaluate(module("boot.enableContainers = true;")).unit("")
+    assert template.one("ExecStart") == START
+    assert template.one("ExecStartPost") == f"{PROGRAMS}/post-start"
+    assert template.one("ExecReload") == f"{PROGRAMS}/reload"
+    assert template.all("ExecStartPre") == []
+    assert template.one("Type") == "notify"
+    assert template.one("EnvironmentFile") == "-/etc/nixos-containers/.conf"
+    assert template.environment["root"] == "/var/lib/nixos-containers/"
+    assert "-nixos-container-var-lib-nixos-containers-etc-nixos-containers/bin" in template.environment["PATH"]
+
+
+def test_before_22_05_the_directories_are_the_old_ones(evaluate):
+    flake = 'containers.web.flake = "github:example/web"; containers.web.enableTun = true;'
+    old = evaluate(module(flake), "--argstr", "stateVersion", "21.11")
+    assert old.etc.keys() == {"containers/web.conf"}
+    assert read_environment_file(old.file("web", "containers"))["CAPABILITIES"] == "CAP_NET_ADMIN"
+    for unit in old.unit("web"), old.unit(""):
+        assert "-nixos-container-var-lib-containers-etc-containers/bin" in unit.environment["PATH"]
+        assert unit.one("ExecStart") == START
+
+
+def test_the_path_of_a_container_without_flake_stays(evaluate):
+    before, after = evaluate(configuration(WEB)).unit("web"), evaluate(module(WEB)).unit("web")
+    assert after.environment == before.environment
+
+
+def test_another_package_can_be_given(evaluate):
+    other = ('virtualisation.container-init.package = '
+             '{ type = "derivation"; name = "mine"; outPath = "/nix/store/mine"; };')
+    unit = evaluate(module(WEB, other)).unit("web")
+    assert unit.one("ExecReload") == "/nix/store/mine/libexec/container-init/reload"
+
+
+# What a configuration adds
+
+
+def test_a_script_before_the_start_stays(unit_with, script):
+    unit = unit_with('preStart = "echo mine";')
+    assert script(unit.one("ExecStartPre")) == "echo mine"
+    assert unit.one("ExecStart") == START
+
+
+def test_a_command_before_the_start_stays(unit_with):
+    unit = unit_with('serviceConfig.ExecStartPre = [ "/mine" ];')
+    assert unit.all("ExecStartPre") == ["/mine"]
+
+
+def test_what_runs_after_the_start_comes_after_ours(unit_with, script):
+    unit = unit_with('postStart = "echo mine"; serviceConfig.ExecStartPost = [ "/mine" ];')
+    first, *others = unit.all("ExecStartPost")
+    assert first == f"{PROGRAMS}/post-start"
+    assert len(others) == 2 and "/mine" in others
+    assert script(next(command for command in others if command != "/mine")) == "echo mine"
+
+
+def test_more_scripts_than_one_stay(unit_with, script):
+    unit = unit_with('preStart = lib.mkMerge [ (lib.mkAfter "echo 2") (lib.mkBefore "echo 1") ];')
+    assert script(unit.one("ExecStartPre")) == "echo 1\necho 2"
+
+
+def test_settings_of_the_unit_stay(unit_with):
+    unit = unit_with('serviceConfig.MemoryMax = "1G"; environment.A = "b"; after = [ "x.service" ]; preStop = "x";'
+                     'serviceConfig.RestartPreventExitStatus = "1";')
+    assert unit.one("MemoryMax") == "1G"
+    assert unit.environment["A"] == "b"
+    assert unit.one("After") == "x.service"
+    assert len(unit.all("ExecStop")) == 1
+    assert unit.one("RestartPreventExitStatus") == "1"
+
+
+def test_what_is_forced_wins(unit_with, script):
+    unit = unit_with('script = lib.mkForce "exec mine"; postStart = lib.mkForce "echo after";'
+                     'serviceConfig.ExecReload = lib.mkForce "/mine";')
+    assert script(unit.one("ExecStart")) == "exec mine"
+    assert script(unit.one("ExecStartPost")) == "echo after"
+    assert unit.one("ExecReload") == "/mine"
+    assert unit.all("RestartPreventExitStatus") == []
+
+
+def test_commands_that_are_forced_win(unit_with):
+    unit = unit_with('serviceConfig = { ExecStartPre = lib.mkForce [ ]; ExecStart = lib.mkForce "/start";'
+                     'ExecStartPost = lib.mkForce "/after"; ExecReload = lib.mkForce "/reload"; };')
+    assert unit.all("ExecStartPre") == []
+    assert unit.one("ExecStart") == "/start"
+    assert unit.one("ExecStartPost") == "/after"
+    assert unit.one("ExecReload") == "/reload"
+
+
+def test_a_second_reload_command_stays(evaluate, nix):
+    list_of_stock = addition('serviceConfig.ExecReload = [ "/mine" ];')
+    unit = evaluate(module(WEB, list_of_stock)).unit("web")
+    assert sorted(unit.all("ExecReload")) == sorted(["/mine", f"{PROGRAMS}/reload"])
+
+
+def test_script_text_that_nothing_runs_is_a_warning_with_its_file(evaluate, tmp_path):
+    file = tmp_path / "mine.nix"
+    file.write_text(f'{{ {WEB} systemd.services."container@web".script = lib.mkBefore "echo mine"; }}'
+                    .replace("{", "{ lib, ... }: {", 1))
+    found = evaluate(f"{{ imports = [ {MODULE} {file} ]; virtualisation.container-init.enable = true; }}")
+    assert found.unit("web").one("ExecStart") == START
+    (warning,) = found.warnings
+    assert warning.startswith(f'systemd.services."container@web".script in {file} is not run')
+
+
+def test_a_script_that_runs_is_no_warning(evaluate):
+    assert evaluate(module(WEB, addition('script = lib.mkForce "x"; preStart = "y"; postStart = "z";'))).warnings == []
+
+
+# Variables, faults
+
+
+def test_more_variables_win(evaluate):
+    more = '''containers.web = { enableTun = true; hostBridge = "br0"; container-init.variables = {
+        LOCAL_GATEWAY = "10.0.0.254"; CAPABILITIES = "all"; DEVICE_TIMEOUT = 30; }; };'''
+    found = evaluate(module(WEB, more)).variables("web")
+    assert found["LOCAL_GATEWAY"] == "10.0.0.254"
+    assert found["CAPABILITIES"] == "all"
+    assert found["DEVICE_TIMEOUT"] == "30"
+    assert found["LOCAL_ADDRESS"] == "10.0.0.2"
+
+
+@pytest.mark.parametrize("options, warning", [
+    ("privateNetwork = true; extraVeths.a.forwardPorts = [ { hostPort = 80; } ];",
+     "containers.web.extraVeths.a.forwardPorts has no effect: ports are forwarded to the container's main pair only"),
+    ('hostAddress = "10.0.0.1";', "containers.web.hostAddress has no effect without containers.web.privateNetwork"),
+    ("forwardPorts = [ { hostPort = 80; } ];",
+     "containers.web.forwardPorts has no effect without containers.web.privateNetwork"),
+])
+def test_options_without_effect_are_warnings(options, warning, evaluate):
+    assert evaluate(module(f"containers.web = {{ config = {{ }}; {options} }};")).warnings == [warning]
+
+
+@pytest.mark.parametrize("options, named", [
+    ('extraVeths."a,b" = { };', 'containers.web.extraVeths: "a,b" cannot be given'),
+    ('extraVeths.a.localAddress = "10.0.0.1, 10.0.0.2";', "containers.web.extraVeths.a.localAddress: "),
+    ('tmpfs = [ "/a b" ];', 'containers.web.tmpfs: "/a b" cannot be given'),
+    ('extraFlags = [ "\\"" ];', "containers.web.extraFlags or .bindMounts: a double quote is not closed"),
+    ('container-init.variables.LOCAL_GATEWAY = [ "10.0.0.1" ];', "containers.web.container-init.variables.LOCAL_GATEWAY"),
+    ('container-init.enable = "yes";', "containers.web.container-init.enable"),
+    ("container-init.variable.A = 1;", "containers.web.container-init.variable"),
+])
+def test_a_broken_option_is_an_error_that_names_it(options, named, evaluate):
+    with pytest.raises(EvaluationError, match=re.escape(named)):
+        evaluate(module(f"containers.web = {{ config = {{ }}; {options} }};"))
