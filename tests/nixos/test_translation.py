@@ -16,7 +16,7 @@ DEFAULTS = """{
   additionalCapabilities = []; enableTun = false; tmpfs = []; ephemeral = false; extraVeths = {};
   bindMounts = {}; extraFlags = []; privateNetwork = true; forwardPorts = []; container-init.variables = {};
 }"""
-BASE = {"INSTANCE": "web", "root": "/var/lib/nixos-containers/web", "STAGE2": "/init"}
+BASE = {"INSTANCE": "web", "STAGE2": "/init"}
 
 
 @pytest.fixture
@@ -27,9 +27,14 @@ def lines(nix):
 
 
 @pytest.fixture
-def dry_run(build):
+def dry_run(build, tmp_path):
+    root = tmp_path / "root"
+    (root / "usr").mkdir(parents=True)
+    (root / "init").touch(mode=0o755)
+
     def run(program, variables, *arguments):
-        done = subprocess.run([build / program, "--dry-run", *arguments], env={"PATH": os.environ["PATH"], **variables},
+        done = subprocess.run([build / program, "--dry-run", *arguments],
+                              env={"PATH": os.environ["PATH"], "root": str(root), **variables},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -145,7 +150,7 @@ def test_flags_are_the_words_that_the_script_sees(nix, nspawn, tmp_path):
             continue
         before = read_environment_file(stock).get("EXTRA_NSPAWN_FLAGS", "")
         after = read_environment_file(stock + lines["value"]).get("EXTRA_NSPAWN_FLAGS", "")
-        seen = subprocess.run(["bash", "-c", "printf '%s\\n' ${EXTRA_NSPAWN_FLAGS-}"], cwd=tmp_path,
+        seen = subprocess.run(["bash", "-c", "printf '%s\\n' ${EXTRA_NSPAWN_FLAGS-}"], cwd=tmp_path / "root/usr",
                               env={"EXTRA_NSPAWN_FLAGS": before}, capture_output=True, text=True)
         assert shlex.split(after) == seen.stdout.split("\n")[:-1] or not before.strip(), flag
         checked += 1
