@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # container-init: static programs around a systemd-nspawn container.
 # `make help` lists the targets and the variables. Tests and benches are in tests/tests.mk.
 

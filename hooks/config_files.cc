@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/config_files.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The files that a unit reads its variables from.
 #pragma once
 

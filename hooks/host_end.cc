@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/host_end.h"
 
 #include "common/network/apply.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The host's end of a container's pairs.
 #pragma once
 

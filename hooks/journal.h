@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Streams to the journal, systemd-journald.service(8).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/machined.h"
 
 #include <signal.h>

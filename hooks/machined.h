@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What systemd-machined knows of a container, asked through machinectl(1) and busctl(1).
 #pragma once
 

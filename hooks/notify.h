@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Messages to the service manager, in the protocol of sd_notify(3), which is stable and open to
 // implementations of one's own. Without NOTIFY_SOCKET nothing is sent, and a message that cannot be
 // sent is lost: the service manager only shows what is in them.

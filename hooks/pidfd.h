@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Processes referred to by a descriptor, pidfd_open(2): unlike a PID it is never reused.
 #pragma once
 

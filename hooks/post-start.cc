@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // post-start: the host's end of a container's links.
 
 #include <unistd.h>

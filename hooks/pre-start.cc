@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // pre-start: checks the configuration, removes what an earlier run of the container left behind and
 // waits for the links that the container needs.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Starting another program and waiting for its end.
 #pragma once
 

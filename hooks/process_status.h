@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What proc(5) shows of a process.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The links on the host that a configuration needs, and the variables that name them.
 #pragma once
 

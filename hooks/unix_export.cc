@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/unix_export.h"
 
 #include <sys/mount.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What systemd-nspawn(1) leaves behind when it is killed: since systemd 256 it mounts
 // /run/systemd/nspawn/unix-export/NAME on the host, for sockets of the container. It unmounts it
 // when it ends by itself. As long as it is mounted, no systemd-nspawn starts another container of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // container-init: PID 1 of a container; configures its network, then executes the real init.
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Options and fixtures of all black-box tests."""
 
 import functools

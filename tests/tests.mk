@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Tests, benches, demo and lint; included by the Makefile.
 
 define HELP_TESTS

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // File descriptors that are closed with their owner.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The one error type: what a person reads, and the status the program ends with.
 #pragma once
 

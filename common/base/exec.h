@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Executing another program in place of this one.
 #pragma once
 

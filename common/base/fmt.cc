@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Distributions ship fmt as headers and a shared library; a static program compiles the functions
 // behind <fmt/core.h> itself. Done in this one file, the others are quick to build.
 #define FMT_HEADER_ONLY 1

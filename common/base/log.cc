@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/base/log.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lines on standard error, for a terminal or the journal.
 #pragma once
 

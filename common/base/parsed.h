@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a parser returns: the value, or the reason why the text was refused.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What all programs share: the options of the command line, and how they end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The signal that asks the container's PID 1 to halt.
 #pragma once
 

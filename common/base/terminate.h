@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The end of a program that throws what nobody catches.
 #pragma once
 

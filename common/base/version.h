@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The version; the Makefile reads it from here too.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Splitting the value of a variable into words, and quoting words.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The configuration of a container, read from the environment and checked as a whole. variables.h
 // is the table of the variables, container.conf(5) their documentation.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // NAME=VALUE assignments: the environment, or the part after the name of an extra pair.
 #pragma once
 

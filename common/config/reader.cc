@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/config/reader.h"
 
 #include <fmt/core.h>

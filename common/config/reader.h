@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reads typed values from assignments and collects every fault.
 #pragma once
 

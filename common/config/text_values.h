@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Checks of values that stay text, by what systemd-nspawn(1) and machinectl(1) accept; and flags.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The table of variables. Parsing, the variables that start passes to container-init, the KEYs of
 // an extra pair and every program's --help come from it; container.conf(5) documents each of them.
 #pragma once
@@ -50,7 +51,8 @@ inline constexpr std::string_view kMachine =
 inline constexpr std::string_view kPath = "an absolute path";
 inline constexpr std::string_view kFlag = "1 or 0";
 inline constexpr std::string_view kSeconds = "seconds, 0 to 86400";
-inline constexpr std::string_view kPort = "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
+inline constexpr std::string_view kPort =
+    "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
 inline constexpr std::string_view kCapabilities =
     "capability names with commas between, as in CAP_SYS_TIME";
 inline constexpr std::string_view kCommand =

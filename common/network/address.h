@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // IP and MAC addresses as values: parsed from text, printed in canonical form.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The kernel's answers to one batch of requests, in the order of the requests.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/network/apply.h"
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Carrying out a plan.
 #pragma once
 

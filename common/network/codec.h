@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Encodes operations and queries as rtnetlink messages and decodes the kernel's: the only place
 // that uses the constants RTM_, IFLA_, IFA_ and RTA_. Sources: rtnetlink(7), linux/rtnetlink.h,
 // linux/if_link.h, linux/if_addr.h.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A network link, as the kernel reports it.
 #pragma once
 

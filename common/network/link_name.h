@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Names of network links, and those that systemd-nspawn gives to the links of a container.
 #pragma once
 

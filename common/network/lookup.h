@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Looking up links by name, and waiting for them. The cost does not depend on how many other links
 // there are: nothing is dumped.
 #pragma once

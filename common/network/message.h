@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One rtnetlink request, which libmnl builds in a buffer of the object.
 #pragma once
 

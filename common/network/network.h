@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The network of a container: its pairs of links, with the addresses of both ends.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The changes to the network, as a list of operations made from the configuration alone. Links are
 // named, not looked up: a plan can be printed and tested anywhere.
 #pragma once

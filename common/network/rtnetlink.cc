@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/network/rtnetlink.h"
 
 #include <linux/rtnetlink.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sockets of the rtnetlink family, rtnetlink(7): requests to the kernel, and changes of links.
 #pragma once
 

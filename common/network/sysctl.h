@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Settings of a link that rtnetlink does not carry: files below /proc/sys/net, see
 // Documentation/networking/ip-sysctl.rst of the kernel.
 #pragma once

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # NixOS module: the containers of `containers.<name>` and of nixos-container(8) are run by the
 # programs of this project in the place of the scripts of nixos-containers.nix. Everything else of
 # their units, and all that a configuration adds to them, stays as it is. README.md has the use.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Used as URL?dir=hooks/nixos.
 {
   description = "NixOS containers run by static programs in the place of shell scripts";

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The programs and manual pages, for callPackage: pkgsStatic makes them static, pkgs dynamic.
 {
   lib,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What the options of containers.<name> mean as variables of container.conf(5), as far as
 # nixos-containers.nix writes them into its scripts and not into the container's file.
 # Builtins only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/reload/container_entry.h"
 
 #include <fcntl.h>
@@ -140,7 +141,7 @@ bool has_none_but(std::uint64_t kept) {
 }
 
 // The filters come last: the container may have added some of its own, and with them calls answer
-// whatever it wants, be it a success that is none. Installing them takes CAP_SYS_ADMIN.
+// whatever it wants, even a success that is none. Installing them takes CAP_SYS_ADMIN.
 void confine(const Confinement& confinement) {
   const std::uint64_t kept = confinement.bounding;
   const std::uint64_t kept_for_filters = kept | std::uint64_t{1} << CAP_SYS_ADMIN;

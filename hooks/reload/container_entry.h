@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Entering a running container, confined as its own processes are.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/reload/control_groups.h"
 
 #include <fcntl.h>

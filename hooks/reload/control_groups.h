@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The control groups of processes, cgroups(7): one, or in older set-ups one in each hierarchy.
 #pragma once
 

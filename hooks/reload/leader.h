@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The leader of a container, its PID 1, as a process of the host.
 #pragma once
 

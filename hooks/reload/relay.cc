@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/reload/relay.h"
 
 #include <poll.h>

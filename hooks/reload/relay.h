@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A command in a container whose output passes through this program.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // reload: runs the command that makes a container take up its new configuration.
 
 #include <syslog.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/reload/sealed_copy.h"
 
 #include <fcntl.h>

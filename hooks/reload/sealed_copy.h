@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Executing a copy of the running program that nobody can write to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // System call filters of processes, seccomp(2).
 #pragma once
 

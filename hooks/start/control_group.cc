@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/control_group.h"
 
 #include <fcntl.h>

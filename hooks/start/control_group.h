@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Control groups of the unified hierarchy, cgroups(7).
 #pragma once
 

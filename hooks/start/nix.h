@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a host with Nix gives to its containers, all below /nix.
 #pragma once
 

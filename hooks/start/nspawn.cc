@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/nspawn.h"
 
 #include <algorithm>

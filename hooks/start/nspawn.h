@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The systemd-nspawn(1) command of a container.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A systemd-nspawn that runs, or that this process is about to become.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/openat2.h"
 
 #include <fcntl.h>

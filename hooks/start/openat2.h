@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Opening a path with a say in how it is resolved, openat2(2).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/plain_journal_output.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Keeps what a container prints from choosing its own level in the journal.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/preparation.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What start makes and changes before it executes systemd-nspawn.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/program_copy.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The file of container-init that a container is given.
 //
 // Root of a container without a user namespace can make a read-only bind writable, and so overwrite

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/resolv_conf.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which resolv.conf(5) a container gets.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/root.h"
 
 #include <fcntl.h>

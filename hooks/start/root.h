@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The root directory of a container. The container owns it and may have placed anything there: no
 // path below it is resolved outside of it, and nothing is changed behind a mount, openat2(2).
 #pragma once
@@ -27,8 +28,8 @@ class Root {
   // What lies behind a mount is the administrator's, and left as it is.
   void make_directory(std::string_view path, mode_t mode) const;
 
-  // Empty, unless something of that name is there, be it a symbolic link. Nothing is made behind a
-  // mount.
+  // Empty, unless something of that name is there, even if it is a symbolic link. Nothing is made
+  // behind a mount.
   void make_file(std::string_view path) const;
 
   // In place of what is there, at once: nobody sees a part of it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/root_checks.h"
 
 #include <sys/stat.h>

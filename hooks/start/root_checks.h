@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What start looks at before it changes anything: whether the root can be that of a container.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // start: prepares the root directory of a container and becomes systemd-nspawn.
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Makes sure that a stop in the first moments of a container is not lost.
 //
 // Asked to stop, SIGTERM, systemd-nspawn sends its kill signal to the container's PID 1. Until

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/waiter.h"
 
 #include <fcntl.h>

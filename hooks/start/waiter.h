@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The process that start leaves behind: the host's end of the links is configured the moment that
 // systemd-nspawn makes them, before the container boots.
 #pragma once

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* usage: floor BATCH [PROGRAM [ARG...]]
  *
  * The least that anything can do which configures a network over rtnetlink: sends BATCH, netlink
  * messages in hexadecimal of which the last asks for an acknowledgement, reads that one and
- * executes PROGRAM. No look-up, no check, no error is told. What container-init takes longer is its
+ * executes PROGRAM. No look-up, no check, no error is reported. What container-init takes longer is its
  * own doing. An empty BATCH is not sent.
  */
 #include <linux/netlink.h>

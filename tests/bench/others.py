@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What other container networks run for a pair with IPv4 and IPv6.
 
 Each has a remark on what it does more or less than container-init and post-start do together, and gives the

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The host's end as a script does it.
 set -e
 ip link set dev "ve-$INSTANCE" up

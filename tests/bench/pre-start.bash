@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The cleaning-up as a script does it: always asks machinectl, always tries to delete.
 machinectl terminate "$INSTANCE" 2>/dev/null || true
 ip link del dev "ve-$INSTANCE" 2>/dev/null || true

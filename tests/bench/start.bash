@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The start as a script does it: the root, resolv.conf, the options.
 set -e
 : "${root:?}"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* usage: stopwatch PROGRAM [ARG...]
  *
  * Runs PROGRAM and prints on a last line what it took, with its children: nanoseconds from the fork

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* In systemd-nspawn's place, with hardly a system call of its own: runs until it is asked to end,
  * or ends at once where NSPAWN_ENDS is set. */
 #include <signal.h>

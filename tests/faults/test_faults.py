@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every system call of every program fails once, in every way that it plausibly can, or is the last one.
 
 strace puts the fault in. Whatever it is, the program reaches the wanted state, or says in lines of its own

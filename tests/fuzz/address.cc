@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Addresses: what is taken prints as text that is taken, and means the same.
 
 #include "common/network/address.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A whole environment, assignments with a newline between: it is refused with lines that can be
 // printed, or every plan and command can be made from it.
 
@@ -22,7 +23,7 @@ bool is_printable(const std::string& line) {
 
 void check_lines(const Error& error) {
   fuzz::require(error.exit() == Exit::config, "a configuration is at fault");
-  fuzz::require(!error.lines().empty(), "a fault is told");
+  fuzz::require(!error.lines().empty(), "a fault is reported");
   fuzz::require(std::ranges::all_of(error.lines(), is_printable), "a fault is one printable line");
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // EXTRA_VETHS: what is taken, printed in its form, is taken again and makes the same plans.
 
 #include <fmt/core.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What all fuzz targets have: text out of the input, and properties that must hold.
 #pragma once
 

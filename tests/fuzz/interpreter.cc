@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Files of any content: looking for their interpreter ends, within the file.
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Replies of the kernel, of any bytes; and operations of any values, whose messages say what they
 // were made from.
 

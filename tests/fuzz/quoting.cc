@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // EXTRA_NSPAWN_FLAGS: words are split as a shell splits them, and what is quoted reads back.
 
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two resolv.conf(5), with a NUL between: a container with a network of its own gets none in which
 // every server is on the loopback.
 

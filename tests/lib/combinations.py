@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every combination of the variables of a pair, and what should come of each."""
 
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Containers that systemd-nspawn runs for a test."""
 
 import contextlib

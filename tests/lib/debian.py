@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Debian with systemd as PID 1, machined and D-Bus: it boots in a container of its own."""
 
 import contextlib

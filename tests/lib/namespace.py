@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Network namespaces of a test's own, and what the kernel holds in them as iproute2 reads it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A stage 2 for tests and the demo: one static file that needs nothing else in its root.
 //
 //   stage2 report [ARG...]  prints what it was started with, a line each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """start with a stub in the place of systemd-nspawn, on a machine that a test may change."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """make in a tree without tests/, as a packager has it: build, install with any prefix, uninstall."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What make installs: only what it says first, as root, and unless INSTALL_DEPS=no. apt-get is a stub."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What all programs have in common: options, faults of the configuration, and lacking privileges."""
 
 import os

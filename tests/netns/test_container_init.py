@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """container-init in a network namespace: what the kernel holds afterwards."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What stage 2 finds, and what is said when it cannot be started."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two containers of one host: each reaches the host; whether they reach each other is a matter of addresses."""
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """post-start in a network namespace: what the kernel holds on the host afterwards."""
 
 import subprocess
@@ -129,7 +130,7 @@ def test_blackhole_route_is_no_link(network):
                            "10.1.0.2 already has a route of type blackhole\n")
 
 
-def test_bridge_made_anew(network):
+def test_bridge_recreated(network):
     variables = {"HOST_BRIDGE": "br0", "EXTRA_VETHS": "lan0,HOST_BRIDGE=br0"}
     network.add_bridge()
     network.add_pair("vb-web", "host0")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """pre-start in a network namespace: what it deletes, what it never deletes, what it waits for."""
 
 import subprocess

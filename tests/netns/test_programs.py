@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the programs are made of, and what they ask of the kernel. For release builds."""
 
 import re

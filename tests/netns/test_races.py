@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Others that change the network at the same time: between look-up and use, or with the same wish."""
 
 import contextlib
@@ -18,7 +19,7 @@ LOCALS = {"10.1.0.2/32", "fd01::2/128"}
 
 
 class Stopped:
-    """A program that has looked its links up and goes no further until it is told to."""
+    """A program that has looked its links up and goes no further until a test lets it."""
 
     def __init__(self, namespace, program, variables, log, arguments=()):
         environment = {"PATH": os.environ["PATH"], "INSTANCE": "web", **variables, **NO_LEAK_CHECK}
@@ -109,7 +110,7 @@ def test_host_link_vanishes(network, looked_up):
     assert_host(network)
 
 
-def test_host_link_is_made_anew(network, looked_up):
+def test_host_link_is_recreated(network, looked_up):
     """Another link of the same name has not been looked at, and is left alone."""
     add_main_pair(network)
     program = looked_up("post-start", DUAL_STACK)
@@ -135,27 +136,27 @@ def test_host_link_is_renamed(network, looked_up):
     assert_host(network)
 
 
-@pytest.mark.parametrize("anew", [False, True], ids=["deleted", "made-anew"])
-def test_bridge_vanishes(network, looked_up, anew):
+@pytest.mark.parametrize("recreated", [False, True], ids=["deleted", "recreated"])
+def test_bridge_vanishes(network, looked_up, recreated):
     network.add_bridge()
     network.add_pair("vb-web", "host0")
     network.add_pair("lan0", "lan0")
     program = looked_up("post-start", BRIDGED)
     network.host.ip("link delete br0")
-    if anew:
+    if recreated:
         network.add_bridge()
     status, printed = program.go_on()
     assert status == 71
     assert printed == ("post-start: cannot set link dev vb-web master br0 up: "
                        "Invalid argument: br0 is gone\n")
-    if not anew:
+    if not recreated:
         network.add_bridge()
     assert network.post_start(BRIDGED).returncode == 0
     assert [network.host.link(link)["master"] for link in ("vb-web", "lan0")] == ["br0", "br0"]
 
 
 def test_stale_link_vanishes(network, looked_up):
-    """As it was to. Nobody is told that it was deleted here."""
+    """As it was to. Nothing reports that it was deleted here."""
     add_main_pair(network)
     program = looked_up("pre-start", DUAL_STACK)
     network.host.ip("link delete ve-web")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """reload enters what stands for a container: a PID 1 in namespaces of its own."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a container announces to its host: root in there is free to call itself a router."""
 
 import time

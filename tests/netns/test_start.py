@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """start with a stub in the place of systemd-nspawn: its command, the root, and the waiter."""
 
 import os

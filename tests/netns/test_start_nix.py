@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """start on a host with Nix: what the container gets of it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a unit does when its container starts: arguments of systemd-nspawn, and facts about what is done
 on the host and in the container, the same for recorded scripts and for printed plans."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Options and fixtures of the tests of the NixOS module."""
 
 import os

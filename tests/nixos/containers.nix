@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Containers that between them use every option of containers.<name>.
 let
   pair = {

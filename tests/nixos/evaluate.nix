@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # A NixOS configuration of the modules in a nixpkgs tree that concern containers: its units and files
 # in /etc as text, and its warnings. What else these modules need is a stub.
 {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """NixOS configurations, evaluated, and what systemd reads of the result."""
 
 import json

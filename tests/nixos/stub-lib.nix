@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # As much of nixpkgs' lib as the module and the package use, for tests without nixpkgs. A definition
 # with a priority or an order stays visible as what it is.
 rec {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the module defines, with a small lib in the place of nixpkgs'."""
 
 import pytest

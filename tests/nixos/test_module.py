@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The module beside what a configuration has already: nothing else of it changes."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The package, built by what package.nix says, from the files that it takes, without a network."""
 
 import os

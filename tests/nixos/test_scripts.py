@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs do what the scripts of the containers module of nixpkgs do, for containers that between
 them use every option. Where they differ it is here, by name and with the reason."""
 
@@ -38,7 +39,7 @@ DIFFERENCES = [
     ("programs", "host", r"delete v[eb]-(bridge-only|mac-only)", {"bridge-only", "mac-only"},
      "the script leaves the links of an earlier run"),
     ("programs", "host", r"(master|up) vb-(bridge|bridge-only)( br0)?", {"bridge", "bridge-only"},
-     "systemd-nspawn has done it; post-start does it again after a bridge was made anew"),
+     "systemd-nspawn has done it; post-start does it again after a bridge was recreated"),
     ("programs", "host", r"up ve-mac-only", {"mac-only"}, "the script leaves the link down"),
     ("scripts", "host", r"route ve-networks (10\.2\.0\.2/24|fd02::2/64)", {"networks"},
      "the kernel refuses a route to a network with host bits"),

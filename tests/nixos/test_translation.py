@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What options mean as variables, without nixpkgs: each translation is given to the programs."""
 
 import glob

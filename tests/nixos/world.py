@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A host to run a container's units on: a root with the evaluated scripts and the programs in its
 /nix/store, and recorders in the place of the tools that the scripts call."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Roots for real containers. systemd-nspawn needs root."""
 
 import pathlib

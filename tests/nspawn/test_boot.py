@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real containers by start: post-start has nothing left to do, and no stop is lost."""
 
 import pathlib

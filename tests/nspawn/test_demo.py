@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The demo leaves nothing, however it ends."""
 
 import contextlib

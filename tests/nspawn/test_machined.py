@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """pre-start on a systemd host with machined."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real containers, started as a unit would start them."""
 
 import random

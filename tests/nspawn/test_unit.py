@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The unit as it is installed, on a systemd host: from the first start to a reload."""
 
 import contextlib
@@ -20,7 +21,7 @@ ADDRESSES = "HOST_ADDRESS=10.1.0.1\nLOCAL_ADDRESS=10.1.0.2\n"
 # A root that holds nothing but these links and stage 2 is Debian's, as far as programs go.
 USR = "--bind-ro=/usr"
 POWER_OFF = signal.SIGRTMIN + 4
-# A process in two PID namespaces, as reload is, is waited for in vain by what looks for its leaks.
+# A process in two PID namespaces, as reload is, never ends for what looks for its leaks.
 NO_LEAK_CHECK = " ".join(f"{name}={value}" for name, value in namespace.NO_LEAK_CHECK.items())
 LOCALE = "export LC_ALL=C; "
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measures whole starts, by scripts and by the programs in turns: `make bench-host`.
 
 Both have the same roots, stage 2, configurations and settings of the unit. Times are from `systemctl

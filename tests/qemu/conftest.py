@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tests on a whole systemd host, which tests/qemu/run boots. Results come as TAP, at once."""
 
 import pathlib

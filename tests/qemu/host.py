@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The host that is tested, and the containers that its units run, both looked at from outside."""
 
 import contextlib

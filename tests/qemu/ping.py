@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pings that are sent many times a second, until one of them is answered."""
 
 import ipaddress

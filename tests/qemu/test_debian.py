@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Containers that boot systemd."""
 
 import shlex

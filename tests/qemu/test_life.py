@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a container starts, stops, restarts and fails, and what is left of it."""
 
 import os

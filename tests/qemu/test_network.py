@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every kind of network that a configuration can ask for, as the host and the container see it."""
 
 import pathlib
@@ -89,7 +90,7 @@ def test_bridge_alone(host, container):
     assert "UP" in eth0["flags"] and "LOWER_UP" in eth0["flags"]
 
 
-def test_bridge_made_anew(host, container):
+def test_bridge_recreated(host, container):
     host.add_bridge(*BRIDGE)
     web = container(**BRIDGED)
     web.start()

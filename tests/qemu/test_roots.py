@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Roots whose owner wants the host to write somewhere else: the container owns its root."""
 
 import contextlib

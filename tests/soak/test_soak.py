@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Containers that come and go, $CYCLES of them and eight at a time, on one host: nothing stays behind."""
 
 import concurrent.futures

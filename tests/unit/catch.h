@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Catch2, of version 3 or 2.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Children of a test that stay until they are ended.
 #pragma once
 

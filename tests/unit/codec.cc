@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/network/codec.h"
 
 #include <libmnl/libmnl.h>

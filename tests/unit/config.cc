@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/config/config.h"
 #include "common/config/text_values.h"
 #include "common/config/variables.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/base/descriptor.h"
 
 #include <fcntl.h>

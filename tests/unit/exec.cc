@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/base/exec.h"
 
 #include <elf.h>

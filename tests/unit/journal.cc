@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/journal.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/network/link_name.h"
 
 #include "common/base/words.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/notify.h"
 
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/process_status.h"
 
 #include <algorithm>

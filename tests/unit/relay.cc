@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/reload/relay.h"
 
 #include <fcntl.h>
@@ -79,7 +80,7 @@ TEST_CASE("the command has nothing to read") {
   CHECK(relay_script("cat; echo end").output == "end\n");
 }
 
-TEST_CASE("the command has no file of ours, be it one that we were given") {
+TEST_CASE("the command has no file of ours, nor one that we were given") {
   const Descriptor given(open("/dev/null", O_RDONLY));  // NOLINT(android-cloexec-open)
   CHECK(relay({"/bin/ls", "/proc/self/fd"}).output == "0\n1\n2\n3\n");  // the last is of ls
 }

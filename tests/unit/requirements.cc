@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/requirements.h"
 
 #include <fmt/core.h>

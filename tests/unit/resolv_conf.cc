@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/resolv_conf.h"
 
 #include "tests/unit/catch.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/reload/seccomp.h"
 
 #include <linux/seccomp.h>

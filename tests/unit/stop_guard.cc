@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "hooks/start/stop_guard.h"
 
 #include <poll.h>

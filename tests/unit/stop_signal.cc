@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/base/stop_signal.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/config/text_values.h"
 
 #include <string_view>

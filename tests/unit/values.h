@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Values out of literals, and what tests see of errors and bytes.
 #pragma once
 
