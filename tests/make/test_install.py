@@ -64,7 +64,7 @@ def test_installed_paths(tree, tmp_path, paths):
     programs = paths.get("LIBEXECDIR", paths["PREFIX"] + "/libexec/container-init")
     assert PROGRAMS == {path.name for path in (tmp_path / programs[1:]).iterdir()}
     units = paths.get("UNITDIR", paths["PREFIX"] + "/lib/systemd/system")
-    executed = re.findall(r"^Exec\w+=(.*)$", (tmp_path / units[1:] / "container@.service").read_text(), re.M)
+    executed = re.findall(r"^Exec(?:Start|StartPost|Reload)=(.*)$", (tmp_path / units[1:] / "container@.service").read_text(), re.M)
     assert executed
     for program in " ".join(executed).split():
         assert program.lstrip("/") in installed
