@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the programs are made of, and what they ask of the kernel. For release builds."""
 
+import platform
 import re
 import subprocess
 
@@ -15,6 +16,13 @@ DUAL_STACK = {"INSTANCE": "web", **ADDRESSES["single"]}
 MEBIBYTE = 1024 * 1024
 
 
+def largest():
+    """1 MiB with the compiler and the libraries of Debian 12; later ones put up to 100 KiB more into each."""
+    system = platform.freedesktop_os_release()
+    is_debian_12 = (system["ID"], system.get("VERSION_ID")) == ("debian", "12")
+    return MEBIBYTE if is_debian_12 else MEBIBYTE * 9 // 8
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_static_and_small(build, program):
     path = build / program
@@ -24,7 +32,7 @@ def test_static_and_small(build, program):
     assert "NEEDED" not in shown
     assert re.search(r"Type:\s+DYN", shown)  # static-pie
     assert re.search(r"GNU_STACK.* RW ", shown)
-    assert path.stat().st_size <= MEBIBYTE
+    assert path.stat().st_size <= largest()
 
 
 def system_calls(namespace, *command):
