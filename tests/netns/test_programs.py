@@ -32,7 +32,9 @@ def test_static_and_small(build, program):
     assert "NEEDED" not in shown
     assert re.search(r"Type:\s+DYN", shown)  # static-pie
     assert re.search(r"GNU_STACK.* RW ", shown)
-    assert path.stat().st_size <= largest()
+    # The size is that of the default flags: others may optimize for speed, or keep debug information.
+    if {"-Os", "-s"} <= set((build / "flags").read_text().split()):
+        assert path.stat().st_size <= largest()
 
 
 def system_calls(namespace, *command):
