@@ -239,8 +239,15 @@ def test_files_of_podman(host, container, name):
 def test_missing_stage2_is_named(container, once):
     web = container(once, STAGE2="/sbin/other", **PAIR)
     assert web.try_start().returncode != 0
+    assert web.property("ExecMainStatus") == "78"
+    assert "there is no /sbin/other in it" in web.journal()
+    other = web.root / "sbin/other"
+    other.write_text("#!/no/such/shell\n")
+    other.chmod(0o755)
+    assert web.try_start().returncode != 0
     assert web.property("ExecMainStatus") == "127"
-    assert "cannot execute /sbin/other: No such file or directory" in web.journal()
+    assert ("cannot execute /sbin/other: No such file or directory: its interpreter /no/such/shell "
+            "does not exist") in web.journal()
 
 
 def test_ephemeral(host, container):
