@@ -10,6 +10,8 @@ import pytest
 
 from container import children_of, status_field, wait_until
 
+pytestmark = pytest.mark.release  # a build with sanitizers needs libraries, which the root of the demo lacks
+
 DEMO = pathlib.Path(__file__).parents[1] / "demo"
 
 
