@@ -162,6 +162,7 @@ def test_settings_that_are_as_wanted(network, build):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.release  # sanitizers read /proc
 def test_without_proc(network, build):
     network.add_pair("ve-web", "host0")
     with network.host.unchanged():
