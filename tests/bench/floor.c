@@ -3,8 +3,8 @@
  *
  * The least that anything can do which configures a network over rtnetlink: sends BATCH, netlink
  * messages in hexadecimal of which the last asks for an acknowledgement, reads that one and
- * executes PROGRAM. No look-up, no check, no error is reported. What container-init takes longer is its
- * own doing. An empty BATCH is not sent.
+ * executes PROGRAM. No look-up, no check, no error is reported. What container-init takes longer is
+ * its own doing. An empty BATCH is not sent.
  */
 #include <linux/netlink.h>
 #include <sys/socket.h>
