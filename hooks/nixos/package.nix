@@ -39,7 +39,8 @@ stdenv.mkDerivation {
     "INSTALL_DEPS=no"
     "PREFIX=${placeholder "out"}"
     "UNITDIR=${placeholder "out"}/share/container-init"
-    "MODULESDIR=${placeholder "out"}/share/container-init"
+    "MODULESDIR=${placeholder "out"}/share/container-init/modules-load.d"
+    "TMPFILESDIR=${placeholder "out"}/share/container-init/tmpfiles.d"
   ]
   ++ (
     if stdenv.hostPlatform.isStatic then

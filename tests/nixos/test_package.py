@@ -51,7 +51,7 @@ def check_installed(out):
     # A unit there would be merged into that of the containers module.
     assert not (out / "lib").exists()
     assert sorted(path.name for path in (out / "share/container-init").iterdir()) == [
-        "container-init.conf", "container@.service"]
+        "container@.service", "modules-load.d", "tmpfiles.d"]
     assert (out / "share/man/man5/container.conf.5").exists()
     for name in PROGRAMS:
         done = subprocess.run([out / "libexec/container-init" / name, "--version"], capture_output=True, text=True)

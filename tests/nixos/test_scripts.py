@@ -26,6 +26,10 @@ DIFFERENCES = [
     ("programs", "nspawn", r"--setenv=PATH=.+-nixos-container-.+", {"flake-made"},
      "start finds nixos-container in PATH"),
 
+    ("programs", "nspawn", r"--settings=yes", None, "the default of systemd-nspawn, which the script leaves out"),
+
+    ("programs", "host", r"sysctl net/ipv[46]/conf/[\w-]+/(accept_ra|autoconf|accept_redirects)=0", None,
+     "the host's end takes no Router Advertisements and no redirects"),
     ("scripts", "host", r"(directory|mode) /run/nixos-containers( 700)?", None,
      "a rule of systemd-tmpfiles makes it"),
     ("programs", "host", r"(directory|mode) /run/containers( 700)?", None,
