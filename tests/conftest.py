@@ -2,6 +2,7 @@
 """Options and fixtures of all black-box tests."""
 
 import functools
+import os
 import pathlib
 import subprocess
 
@@ -13,6 +14,11 @@ from starter import Starter
 
 def pytest_addoption(parser):
     parser.addoption("--build", required=True, help="directory of the programs under test")
+
+
+def pytest_configure():
+    """As systemd runs what is tested; a user's may be another one."""
+    os.umask(0o022)
 
 
 @pytest.fixture(scope="session")
