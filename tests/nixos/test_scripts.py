@@ -32,6 +32,8 @@ DIFFERENCES = [
      "the host's end takes no Router Advertisements and no redirects"),
     ("scripts", "host", r"(directory|mode) /run/nixos-containers( 700)?", None,
      "a rule of systemd-tmpfiles makes it"),
+    ("programs", "host", r"(directory|mode) /nix/var/nix/(profiles|gcroots)/per-container( 700)?", None,
+     "no user of the host reaches what a container makes there"),
     ("programs", "host", r"(directory|mode) /run/containers( 700)?", None,
      "the directory for such roots on other systems"),
     ("programs", "host", r"(directory|mode) /var/lib/nixos-containers( 700)?", None,
