@@ -250,7 +250,8 @@ ExecStart=/bin/echo '<0>to all of you'
 
 def priority_of(container, text):
     succeed("journalctl", "--sync")
-    shown = succeed("journalctl", "--output=json", "--unit", container.service)
+    shown = succeed("journalctl", "--output=json", "--unit", container.service,
+                    "--since", f"@{container.since:.6f}")
     (entry,) = [entry for entry in map(json.loads, shown.splitlines()) if entry["MESSAGE"] == text]
     return entry["PRIORITY"]
 
