@@ -28,7 +28,9 @@ SeccompFilter filter_of(std::size_t size) {
 // Tells the parent when the child is ready.
 class Ready {
  public:
-  void say() { write(pipe_.writer.get(), "r", 1); }
+  void say() {
+    if (write(pipe_.writer.get(), "r", 1) != 1) _exit(1);
+  }
   void wait() {
     char ready = 0;
     REQUIRE(read(pipe_.reader.get(), &ready, 1) == 1);
