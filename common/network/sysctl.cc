@@ -20,10 +20,14 @@ int write_zero(const std::string& path) {
   return file.is_open() && write_all(file.get(), "0") ? 0 : errno;
 }
 
+std::string hint_for(int error) {
+  if (error == ENOENT) return "the link is gone or renamed, or /proc is not mounted";
+  if (error == EACCES) return "CAP_NET_ADMIN is needed, which root has";
+  return "without it the container could change the host's routes";
+}
+
 Error refused(const std::string& sysctl, int error) {
-  return system_error(error, fmt::format("set {} to 0", sysctl),
-                      error == ENOENT ? "the link is gone or renamed, or /proc is not mounted"
-                                      : "without it the container could change the host's routes");
+  return system_error(error, fmt::format("set {} to 0", sysctl), hint_for(error));
 }
 
 }  // namespace
