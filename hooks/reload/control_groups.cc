@@ -2,8 +2,6 @@
 #include "hooks/reload/control_groups.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +15,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/words.h"
+#include "hooks/cgroup_hierarchy.h"
 
 namespace container_init {
 namespace {
@@ -25,11 +24,6 @@ struct ControlGroup {
   std::string hierarchy;  // its controllers, "name=systemd", or empty for the unified one
   std::string path;       // below the hierarchy's mount point
 };
-
-bool is_unified() {
-  struct statfs status {};
-  return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
-}
 
 // Lines of /proc/PID/cgroup: a number, the hierarchy and the path, with colons between them.
 std::vector<ControlGroup> control_groups_of(const std::string& process) {
@@ -51,8 +45,9 @@ std::string directory_of(const ControlGroup& group) {
   constexpr std::string_view kNamed = "name=";
   std::string_view hierarchy = group.hierarchy;
   if (hierarchy.starts_with(kNamed)) hierarchy.remove_prefix(kNamed.size());
-  if (hierarchy.empty() && is_unified()) return "/sys/fs/cgroup" + group.path;
-  return fmt::format("/sys/fs/cgroup/{}{}", hierarchy.empty() ? "unified" : hierarchy, group.path);
+  if (hierarchy.empty() && has_unified_hierarchy()) return kCgroupMountPoint + group.path;
+  return fmt::format("{}/{}{}", kCgroupMountPoint, hierarchy.empty() ? "unified" : hierarchy,
+                     group.path);
 }
 
 void join(const ControlGroup& group) {
@@ -65,7 +60,7 @@ void join(const ControlGroup& group) {
 
 // Of the hierarchy in which systemd keeps units.
 std::string path_among_units(const std::string& process) {
-  const std::string_view hierarchy = is_unified() ? "" : "name=systemd";
+  const std::string_view hierarchy = has_unified_hierarchy() ? "" : "name=systemd";
   for (const auto& group : control_groups_of(process))
     if (group.hierarchy == hierarchy) return group.path;
   return {};

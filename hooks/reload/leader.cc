@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +15,7 @@
 #include "common/base/exec.h"
 #include "common/base/file.h"
 #include "hooks/machined.h"
+#include "hooks/openat2.h"
 #include "hooks/process_status.h"
 #include "hooks/reload/control_groups.h"
 
@@ -64,13 +64,10 @@ void check_leader(pid_t leader) {
 bool has_no_file(pid_t leader, const std::string& path) {
   const Descriptor root(
       open(fmt::format("/proc/{}/root", leader).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const Descriptor file(root.is_open() ? static_cast<int>(syscall(SYS_openat2, root.get(),
-                                                                  path.c_str(), &how, sizeof(how)))
-                                       : -1);
-  return root.is_open() && !file.is_open() && (errno == ENOENT || errno == ENOTDIR);
+  if (!root.is_open()) return false;
+  const Descriptor file =
+      open_resolved(root.get(), path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  return !file.is_open() && (errno == ENOENT || errno == ENOTDIR);
 }
 
 }  // namespace container_init

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "common/base/descriptor.h"
 #include "common/base/error.h"
 #include "common/base/exec.h"
+#include "common/base/file.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -36,14 +36,6 @@ Descriptor make_memory_file(const char* name) {
   return file.is_open() ? std::move(file) : Descriptor(memfd_create(name, kFlags));
 }
 
-bool copy(const Descriptor& from, const Descriptor& to) {
-  constexpr std::size_t kAtOnce = 1 << 20;
-  ssize_t copied = 0;
-  do copied = sendfile(to.get(), from.get(), nullptr, kAtOnce);
-  while (copied > 0 || (copied < 0 && errno == EINTR));
-  return copied == 0;
-}
-
 std::vector<std::string> environment_of(std::span<const char* const> variables) {
   std::vector<std::string> environment;
   for (const char* variable : variables)
@@ -59,7 +51,8 @@ void continue_in_sealed_copy(const char* name, std::span<const char* const> vari
   if (!self.is_open()) throw system_error(errno, "open /proc/self/exe");
   if (fcntl(self.get(), F_GET_SEALS) == kSeals) return;
   const Descriptor sealed = make_memory_file(name);
-  if (!sealed.is_open() || !copy(self, sealed) || fcntl(sealed.get(), F_ADD_SEALS, kSeals) != 0)
+  if (!sealed.is_open() || !copy_content(self, sealed) ||
+      fcntl(sealed.get(), F_ADD_SEALS, kSeals) != 0)
     throw system_error(errno, "copy this program");
   const std::array<const char*, 2> arguments = {name, nullptr};
   const auto environment = environment_of(variables);

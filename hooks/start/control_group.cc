@@ -2,9 +2,7 @@
 #include "hooks/start/control_group.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,22 +10,16 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/words.h"
+#include "hooks/cgroup_hierarchy.h"
 
 namespace container_init {
 namespace {
-
-constexpr const char* kMountPoint = "/sys/fs/cgroup";
-
-bool is_unified() {
-  struct statfs status {};
-  return statfs(kMountPoint, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
-}
 
 // "0::PATH" is the line of the unified hierarchy.
 std::string own_control_group() {
   const auto text = read_file("/proc/self/cgroup");
   for (const auto line : split_list(text ? *text : std::string_view{}, '\n'))
-    if (line.starts_with("0::/")) return kMountPoint + std::string(line.substr(3));
+    if (line.starts_with("0::/")) return kCgroupMountPoint + std::string(line.substr(3));
   return {};
 }
 
@@ -38,7 +30,7 @@ bool is_alone_in(const std::string& directory) {
 }  // namespace
 
 Descriptor open_subgroup(const std::string& name) {
-  if (!is_unified()) return Descriptor();
+  if (!has_unified_hierarchy()) return Descriptor();
   const std::string own = own_control_group();
   if (own.empty() || !is_alone_in(own)) return Descriptor();
   const std::string path = own + '/' + name;

@@ -10,7 +10,7 @@
 
 #include "common/base/descriptor.h"
 #include "common/base/file.h"
-#include "hooks/start/openat2.h"
+#include "hooks/openat2.h"
 
 namespace container_init {
 namespace {

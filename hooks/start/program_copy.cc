@@ -2,7 +2,6 @@
 #include "hooks/start/program_copy.h"
 
 #include <fcntl.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -14,33 +13,17 @@
 
 #include "common/base/descriptor.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 
 namespace container_init {
 namespace {
-
-// "/" and "a" have none above them.
-std::string directory_of(const std::string& path) {
-  const auto end = path.find_last_not_of('/');
-  const auto slash = path.rfind('/', end);
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
 
 // Of a directory that is yet to be made, its parent's.
 bool can_hold_programs(const std::string& directory) {
   struct statvfs status {};
   if (statvfs(directory.c_str(), &status) == 0)
     return (status.f_flag & (ST_RDONLY | ST_NOEXEC)) == 0;
-  return errno == ENOENT && directory != "/" && can_hold_programs(directory_of(directory));
-}
-
-// False, with errno, where not all of it could be copied.
-bool copy_content(const Descriptor& from, const Descriptor& to) {
-  constexpr std::size_t kMost = 1 << 30;
-  ssize_t size = 0;
-  do {
-    size = sendfile(to.get(), from.get(), nullptr, kMost);
-  } while (size > 0 || (size < 0 && errno == EINTR));
-  return size == 0;
+  return errno == ENOENT && directory != "/" && can_hold_programs(parent_directory(directory));
 }
 
 // Users of the container execute it too: the mode is set whatever the umask is.
@@ -56,9 +39,9 @@ bool copy_program(const std::string& program, const std::string& path) {
 }  // namespace
 
 std::string copy_path(const Config& config, const std::string& program) {
-  const std::string beside_root = directory_of(config.root);
+  const std::string beside_root = parent_directory(config.root);
   const std::string directory =
-      can_hold_programs(beside_root) ? beside_root : directory_of(program);
+      can_hold_programs(beside_root) ? beside_root : parent_directory(program);
   return fmt::format("{}/.{}.container-init", directory == "/" ? "" : directory, config.instance);
 }
 

@@ -14,8 +14,8 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/words.h"
+#include "hooks/openat2.h"
 #include "hooks/process_status.h"
-#include "hooks/start/openat2.h"
 
 namespace container_init {
 namespace {

@@ -90,10 +90,6 @@ bool is_searchable_by_others(const std::string& directory) {
   return stat(directory.c_str(), &status) == 0 && (status.st_mode & S_IXOTH) != 0;
 }
 
-std::string parent_of(const std::string& path) {
-  return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
-}
-
 }  // namespace
 
 std::optional<Root> open_root(const Config& config) {
@@ -150,8 +146,8 @@ std::string reason_against_journal_link(const Root& root) {
 }
 
 std::string open_parent_of(const Root& root) {
-  std::string parent = parent_of(root.real_path());
-  for (std::string above = parent;; above = parent_of(above)) {
+  std::string parent = parent_directory(root.real_path());
+  for (std::string above = parent;; above = parent_directory(above)) {
     if (!is_searchable_by_others(above)) return {};
     if (above == "/") return parent;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hooks/start/openat2.h"
+#include "hooks/openat2.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
