@@ -6,7 +6,7 @@ define HELP_TESTS
 @echo 'make demo        run a container in a network of its own and ping it (root)'
 @echo 'make check       run the tests: 2 to 6 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
-@echo 'make check-host  run tests on a whole host in QEMU (root): 10 minutes; HOST_CACHE=DIR'
+@echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 10 minutes; HOST_CACHE=DIR'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 @echo 'make bench-host  compare whole starts on the host in QEMU (root): 15 minutes'
@@ -69,8 +69,7 @@ run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
 
 # The same in a root of another suite with nothing but make in it, as root and as a user.
 
-SUITE = trixie
-
+check-root: SUITE = trixie
 check-root:
 	@tests/lib/run-one --check check-root
 	@common/deps/prerequisites --install 'make check-root' root
@@ -80,7 +79,7 @@ check-root:
 
 # A whole host in QEMU
 
-# The Debian that is booted; elsewhere it outlives `make clean`.
+# The Debian that is booted, of SUITE or else Debian 12; elsewhere it outlives `make clean`.
 HOST_CACHE = build/host
 
 run-bench-host: MEASUREMENT = bench_starts.py
@@ -90,7 +89,7 @@ run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
 	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
-	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/qemu/run $(BUILD) '$(HOST_CACHE)'
+	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/qemu/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
