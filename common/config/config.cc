@@ -51,6 +51,22 @@ void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::str
                     suffix, to_string(family.local->address)));
 }
 
+Parsed<std::uint32_t> parse_mtu(std::string_view text) {
+  constexpr std::uint32_t kLeast = 68;     // of IPv4, RFC 791
+  constexpr std::uint32_t kMost = 65'535;  // ETH_MAX_MTU of linux/if_ether.h
+  if (const auto number = parse_number<std::uint32_t>(text, kLeast, kMost)) return *number;
+  return Reason{"not a number from 68 to 65535"};
+}
+
+// The kernel takes IPv6 away from a link whose MTU is too small for it.
+void check_mtu(Reader& reader, const Pair& pair) {
+  constexpr std::uint32_t kLeastForIpv6 = 1280;  // RFC 8200
+  const FamilyConfig& ipv6 = pair.ipv6;
+  if (pair.mtu != 0 && pair.mtu < kLeastForIpv6 && (ipv6.host || ipv6.local || ipv6.gateway))
+    reader.fault(variable("MTU"), reader.text(variable("MTU")),
+                 "too small for IPv6, of which the pair has an address");
+}
+
 // What the main pair and the extra pairs have in common.
 void read_pair(Reader& reader, Pair& pair) {
   read_families(reader, variable("HOST_ADDRESS"), variable("HOST_ADDRESS6"), parse_prefix,
@@ -59,6 +75,7 @@ void read_pair(Reader& reader, Pair& pair) {
                 pair.ipv4.local, pair.ipv6.local);
   pair.local_mac_address = reader.value(variable("LOCAL_MAC_ADDRESS"), parse_mac_address);
   pair.bridge = reader.value(variable("HOST_BRIDGE"), parse_link_name).value_or(std::string{});
+  pair.mtu = reader.value(variable("MTU"), parse_mtu).value_or(0);
 }
 
 std::optional<Pair> read_main_pair(Reader& reader) {
@@ -72,6 +89,7 @@ std::optional<Pair> read_main_pair(Reader& reader) {
                 pair.ipv4.gateway, pair.ipv6.gateway);
   check_addresses_differ(reader, pair.ipv4, "");
   check_addresses_differ(reader, pair.ipv6, "6");
+  check_mtu(reader, pair);
   return pair;
 }
 
@@ -123,6 +141,7 @@ std::optional<Pair> read_extra_pair(std::string_view word, Faults& faults) {
   read_pair(reader, pair);
   check_addresses_differ(reader, pair.ipv4, "");
   check_addresses_differ(reader, pair.ipv6, "6");
+  check_mtu(reader, pair);
   return pair;
 }
 

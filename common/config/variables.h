@@ -42,6 +42,7 @@ inline constexpr std::string_view kIpv4Prefix = "ADDR[/LEN], as in 10.0.0.2 or 1
 inline constexpr std::string_view kIpv6Prefix = "ADDR[/LEN], as in fd00::2 or fd00::2/64";
 inline constexpr std::string_view kLink =
     "a link name: 1 to 15 printable characters without / : % or white space";
+inline constexpr std::string_view kMtu = "68 to 65535, and 1280 at least for IPv6";
 inline constexpr std::string_view kExtraPair =
     "NAME[:INNER][,KEY=VALUE]..., each a link name: 1 to 15 printable characters without / : % or "
     "white space";
@@ -72,6 +73,7 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"LOCAL_GATEWAY6", "ADDR", "ADDR, as in fd00::1", kNetwork | kMainPair, "IPv6 gateway, default HOST_ADDRESS6"},
     {"LOCAL_MAC_ADDRESS", "MAC", "six octets, unicast, as in 02:00:00:00:00:01", kNetwork | kMainPair | kPairKey, "MAC address of the container's end"},
     {"HOST_BRIDGE", "LINK", form::kLink, kNetwork | kMainPair | kPairKey, "bridge that the host's end is a port of"},
+    {"MTU", "BYTES", form::kMtu, kNetwork | kMainPair | kPairKey, "MTU of both ends of the pair"},
     {"EXTRA_VETHS", "NAME[:INNER][,KEY=VALUE]...", form::kExtraPair, kNetwork | kNewNamespace, "more pairs, with addresses and bridge as KEYs"},
     {"WAIT_CARRIER", "SECONDS", form::kSeconds, kContainerInit | kStart, "time to wait for carrier in the container"},
     {"DEVICE_TIMEOUT", "SECONDS", form::kSeconds, kPreStart, "time to wait for links of the host, default 10"},

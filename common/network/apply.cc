@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/network/apply.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <vector>
@@ -133,11 +134,19 @@ std::optional<std::string> failure(const Operation& operation, const Answer& ans
   return conflict;
 }
 
-// Before any link is up.
 void set_sysctls(const Plan& plan, const Links& links) {
   for (const Operation& operation : plan)
     if (const auto* set = std::get_if<SetLink>(&operation); set && set->distrusts_peer)
       distrust_peer(links.at(set->link).name);
+}
+
+// Once the MTU has been too small for IPv6, a larger one begins it anew, with the settings of a new
+// link.
+bool sets_mtu(const Plan& plan) {
+  return std::ranges::any_of(plan, [](const Operation& operation) {
+    const auto* set = std::get_if<SetLink>(&operation);
+    return set != nullptr && set->mtu != 0;
+  });
 }
 
 }  // namespace
@@ -145,8 +154,9 @@ void set_sysctls(const Plan& plan, const Links& links) {
 std::vector<bool> apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
   std::vector<Message> messages;
   for (const Operation& operation : plan) messages.push_back(encode(operation, links));
-  set_sysctls(plan, links);
+  set_sysctls(plan, links);  // before any link is up
   const auto answers = rtnetlink.request(messages);
+  if (sets_mtu(plan)) set_sysctls(plan, links);
   Existing existing(rtnetlink, links);
   std::vector<bool> carried_out;
   for (std::size_t i = 0; i < plan.size(); ++i) {

@@ -44,6 +44,7 @@ Message encode_concrete(const SetLink& set, const Links& links) {
   message.put_header(header);
   if (!set.new_name.empty()) message.put(IFLA_IFNAME, set.new_name);
   if (set.address) message.put(IFLA_ADDRESS, std::span(*set.address));
+  if (set.mtu != 0) message.put(IFLA_MTU, set.mtu);
   if (!set.master.empty())
     message.put(IFLA_MASTER, static_cast<std::uint32_t>(index_of(set.master, links, set)));
   return message;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +26,8 @@ struct Pair {
   FamilyConfig ipv4;
   FamilyConfig ipv6;
   std::optional<MacAddress> local_mac_address;
-  std::string bridge;  // HOST_BRIDGE; empty for none
+  std::string bridge;     // HOST_BRIDGE; empty for none
+  std::uint32_t mtu = 0;  // of both ends; 0: what the kernel gives them
 };
 
 // The network of a container.

@@ -68,7 +68,7 @@ void add_container_end(Plan& plan, const Pair& pair) {
 
 void add_host_end(Plan& plan, const Pair& pair) {
   const bool is_port = !pair.bridge.empty();
-  plan.push_back(SetLink{pair.host_link, {}, {}, pair.bridge, !is_port});
+  plan.push_back(SetLink{pair.host_link, {}, {}, pair.bridge, !is_port, pair.mtu});
   if (is_port) return;  // the bridge has the addresses
   LinkPlan link(plan, pair.host_link);
   link.address(pair.ipv4.host);
@@ -88,6 +88,7 @@ Words words_of(const SetLink& set) {
   std::string arguments = "dev " + set.link;
   if (!set.new_name.empty()) arguments += " name " + set.new_name;
   if (set.address) arguments += " address " + to_string(*set.address);
+  if (set.mtu != 0) arguments += fmt::format(" mtu {}", set.mtu);
   if (!set.master.empty()) arguments += " master " + set.master;
   return {"link", "set", arguments + " up"};
 }
@@ -129,14 +130,15 @@ Plan make_container_plan(const Network& network, std::string_view main_link) {
   Plan plan;
   if (const auto& pair = network.pair) {
     const std::string new_name = main_link == pair->container_link ? "" : pair->container_link;
-    plan.push_back(SetLink{std::string(main_link), new_name, pair->local_mac_address, {}});
+    plan.push_back(
+        SetLink{std::string(main_link), new_name, pair->local_mac_address, {}, false, pair->mtu});
     add_container_end(plan, *pair);
     LinkPlan link(plan, pair->container_link);
     add_default_route(link, pair->ipv4);
     add_default_route(link, pair->ipv6);
   }
   for (const Pair& pair : network.extra_pairs) {
-    plan.push_back(SetLink{pair.container_link, {}, pair.local_mac_address, {}});
+    plan.push_back(SetLink{pair.container_link, {}, pair.local_mac_address, {}, false, pair.mtu});
     add_container_end(plan, pair);
   }
   return plan;

@@ -3,6 +3,7 @@
 // named, not looked up: a plan can be printed and tested anywhere.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct SetLink {
   std::optional<MacAddress> address;
   std::string master;           // the bridge that it becomes a port of
   bool distrusts_peer = false;  // see distrusting_sysctls(); before it is up
+  std::uint32_t mtu = 0;        // 0: as it is
 };
 
 struct DeleteLink {

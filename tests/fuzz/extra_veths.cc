@@ -23,6 +23,7 @@ std::string print(const Pair& pair) {
   word += key("HOST_ADDRESS6", pair.ipv6.host) + key("LOCAL_ADDRESS6", pair.ipv6.local);
   word += key("LOCAL_MAC_ADDRESS", pair.local_mac_address);
   if (!pair.bridge.empty()) word += ",HOST_BRIDGE=" + pair.bridge;
+  if (pair.mtu != 0) word += fmt::format(",MTU={}", pair.mtu);
   return word + ' ';
 }
 

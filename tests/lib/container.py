@@ -18,7 +18,7 @@ INSIDE = "/run/container-init"  # where the programs are, inside
 
 # Read by container-init: what a start script hands over with --setenv.
 CONTAINER_VARIABLES = ["HOST_ADDRESS", "HOST_ADDRESS6", "LOCAL_ADDRESS", "LOCAL_ADDRESS6",
-                       "LOCAL_GATEWAY", "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE",
+                       "LOCAL_GATEWAY", "LOCAL_GATEWAY6", "LOCAL_MAC_ADDRESS", "HOST_BRIDGE", "MTU",
                        "EXTRA_VETHS", "WAIT_CARRIER"]
 
 # systemd-nspawn leaves directories in /run.

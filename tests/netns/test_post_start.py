@@ -213,6 +213,55 @@ def test_two_containers_in_one_network(network):
     assert "10.1.0.2 already leads to ve-a" in done.stderr
 
 
+def mtus(network, outer, inner):
+    return network.host.link(outer)["mtu"], network.container.link(inner)["mtu"]
+
+
+MTU = {**DUAL_STACK, "MTU": "1400",
+       "EXTRA_VETHS": "lan0:eth1,MTU=9000,LOCAL_ADDRESS6=fd02::2 dmz0,MTU=68,LOCAL_ADDRESS=10.2.0.2 lan1"}
+
+
+def test_mtu(network):
+    """Of both ends, whatever the order; a second run changes nothing, and another value is set."""
+    for outer, inner in (("ve-web", "host0"), ("lan0", "eth1"), ("dmz0", "dmz0"), ("lan1", "lan1")):
+        network.add_pair(outer, inner)
+    for _ in range(2):
+        for run in (network.post_start, network.container_init):
+            done = run(MTU)
+            assert (done.returncode, done.stderr) == (0, "")
+        assert mtus(network, "ve-web", "eth0") == (1400, 1400)
+        assert mtus(network, "lan0", "eth1") == (9000, 9000)
+        assert mtus(network, "dmz0", "dmz0") == (68, 68)
+        assert mtus(network, "lan1", "lan1") == (1500, 1500)
+    assert_end(network.host, "ve-web", DUAL_STACK)
+    assert network.container.addresses("eth0") == {"10.1.0.2/32", "fd01::2/128"}
+    assert network.post_start({**DUAL_STACK, "MTU": "1280"}).returncode == 0
+    assert mtus(network, "ve-web", "eth0") == (1280, 1400)
+
+
+def test_mtu_is_there_before_the_link_is_up(network):
+    network.add_pair("ve-web", "host0")
+    watch = network.host.start_waiting(["ip", "monitor", "link"], {}, stdout=subprocess.PIPE)
+    assert network.post_start({"MTU": "1400"}).returncode == 0
+    network.host.ip("link delete ve-web")
+    seen = []
+    while not any("Deleted" in line for line in seen):
+        seen.append(watch.stdout.readline())
+    watch.kill()
+    watch.communicate()
+    up = [line for line in seen if "ve-web" in line and "UP" in line]
+    assert up and all("mtu 1400" in line for line in up), seen
+
+
+def test_mtu_in_a_bridge(network):
+    """The bridge takes the smallest MTU of its ports."""
+    network.add_bridge()
+    network.add_pair("vb-web", "host0")
+    assert network.post_start({"HOST_BRIDGE": "br0", "MTU": "1400"}).returncode == 0
+    assert network.host.link("vb-web")["mtu"] == 1400
+    assert network.host.link("br0")["mtu"] == 1400
+
+
 def test_missing_link(network):
     done = network.post_start(DUAL_STACK)
     assert done.returncode == 71

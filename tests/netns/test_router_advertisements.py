@@ -178,3 +178,11 @@ def test_link_without_ipv6(network):
     done = network.post_start({"LOCAL_ADDRESS": "10.1.0.2"})
     assert (done.returncode, done.stderr) == (0, "")
     assert read(network, "ipv4/accept_redirects", "ve-web") == "0"
+
+
+def test_ipv6_comes_back(network):
+    """With a larger MTU it begins anew, and with the settings of a new link."""
+    network.add_pair("ve-web", "host0")
+    assert network.post_start({"MTU": "1000"}).returncode == 0
+    assert network.post_start({"MTU": "1500", "LOCAL_ADDRESS6": "fd01::2"}).returncode == 0
+    assert settings(network, "ve-web") == ["0"] * 4

@@ -73,6 +73,7 @@ constexpr auto kIpv6 = "ADDR[/LEN], as in fd00::2 or fd00::2/64"sv;
 constexpr auto kIpv4Gateway = "ADDR, as in 10.0.0.1"sv;
 constexpr auto kIpv6Gateway = "ADDR, as in fd00::1"sv;
 constexpr auto kMac = "six octets, unicast, as in 02:00:00:00:00:01"sv;
+constexpr auto kMtu = "68 to 65535, and 1280 at least for IPv6"sv;
 constexpr auto kLink = "a link name: 1 to 15 printable characters without / : % or white space"sv;
 constexpr auto kLinkPair = "LINK[:INNER], each a link name of 1 to 15 characters"sv;
 constexpr auto kMachine =
@@ -85,7 +86,7 @@ constexpr auto kPair =
     "white space"sv;
 constexpr auto kKey =
     "one of HOST_ADDRESS, HOST_ADDRESS6, LOCAL_ADDRESS, LOCAL_ADDRESS6, LOCAL_MAC_ADDRESS, "
-    "HOST_BRIDGE as KEY"sv;
+    "HOST_BRIDGE, MTU as KEY"sv;
 constexpr auto kDiffer = "names that differ"sv;
 constexpr auto kOnce = "each KEY once"sv;
 constexpr auto kPort = "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80"sv;
@@ -161,6 +162,15 @@ constexpr auto kNetworkFaults = std::to_array<FaultRow>({
     {"HOST_BRIDGE=all", R"(HOST_BRIDGE="all": a name with a meaning of its own)", kLink},
     {"HOST_BRIDGE=br/0", R"(HOST_BRIDGE="br/0": a character that is not allowed)", kLink},
     {"HOST_BRIDGE=br0 br1", R"(HOST_BRIDGE="br0 br1": a character that is not allowed)", kLink},
+    {"MTU=67", R"(MTU="67": not a number from 68 to 65535)", kMtu},
+    {"MTU=65536", R"(MTU="65536": not a number from 68 to 65535)", kMtu},
+    {"MTU=1500 ", R"(MTU="1500 ": not a number from 68 to 65535)", kMtu},
+    {"MTU=-1", R"(MTU="-1": not a number from 68 to 65535)", kMtu},
+    {"EXTRA_VETHS=lan0,MTU=67", R"(EXTRA_VETHS: lan0: MTU="67": not a number from 68 to 65535)",
+     kMtu},
+    {"EXTRA_VETHS=lan0,MTU=1279,LOCAL_ADDRESS6=fd00::2",
+     R"(EXTRA_VETHS: lan0: MTU="1279": too small for IPv6, of which the pair has an address)",
+     kMtu},
     {"EXTRA_VETHS=a:b:c", R"(EXTRA_VETHS="a:b:c": NAME or INNER is not valid)", kPair},
     {"EXTRA_VETHS=:a", R"(EXTRA_VETHS=":a": NAME or INNER is not valid)", kPair},
     {"EXTRA_VETHS=a:", R"(EXTRA_VETHS="a:": NAME or INNER is not valid)", kPair},
@@ -289,6 +299,7 @@ constexpr auto kExcluded = std::to_array<std::string_view>({
     "LOCAL_GATEWAY6=fd00::1",
     "HOST_BRIDGE=br0",
     "LOCAL_MAC_ADDRESS=02:00:00:00:00:01",
+    "MTU=1500",
     "EXTRA_VETHS=lan0",
 });
 
@@ -631,7 +642,7 @@ TEST_CASE("every variable of the main pair is read") {
   const Config config =
       web({"HOST_ADDRESS=10.0.0.1", "HOST_ADDRESS6=FD00::1/64", "LOCAL_ADDRESS=10.0.0.2/24",
            "LOCAL_ADDRESS6=fd00::2", "LOCAL_GATEWAY=10.0.0.254", "LOCAL_GATEWAY6=fe80::1",
-           "LOCAL_MAC_ADDRESS=02:00:00:00:00:0A", "HOST_BRIDGE=br0", "WAIT_CARRIER=5"});
+           "LOCAL_MAC_ADDRESS=02:00:00:00:00:0A", "HOST_BRIDGE=br0", "MTU=1280", "WAIT_CARRIER=5"});
   REQUIRE(config.network.pair);
   const Pair& pair = *config.network.pair;
   CHECK(pair.host_link == "vb-web");
@@ -644,6 +655,7 @@ TEST_CASE("every variable of the main pair is read") {
   CHECK(text_of(pair.ipv6.gateway) == "fe80::1");
   CHECK(text_of(pair.local_mac_address) == "02:00:00:00:00:0a");
   CHECK(pair.bridge == "br0");
+  CHECK(pair.mtu == 1280);
   CHECK(config.network.wait_carrier == 5s);
 }
 
@@ -667,7 +679,7 @@ TEST_CASE("every key of an extra pair is read") {
   const Network network = parse_network(
       Environment({"EXTRA_VETHS= lan0:inner,HOST_ADDRESS=10.0.0.1/24,HOST_ADDRESS6=fd00::1,"
                    "LOCAL_ADDRESS=10.0.0.2,LOCAL_ADDRESS6=fd00::2/64,"
-                   "LOCAL_MAC_ADDRESS=02:00:00:00:00:01,HOST_BRIDGE=br0\n\tlan1 "}));
+                   "LOCAL_MAC_ADDRESS=02:00:00:00:00:01,HOST_BRIDGE=br0,MTU=9000\n\tlan1 "}));
   CHECK_FALSE(network.pair);
   REQUIRE(network.extra_pairs.size() == 2);
   const Pair& full = network.extra_pairs[0];
@@ -681,6 +693,7 @@ TEST_CASE("every key of an extra pair is read") {
   CHECK_FALSE(full.ipv6.gateway);
   CHECK(text_of(full.local_mac_address) == "02:00:00:00:00:01");
   CHECK(full.bridge == "br0");
+  CHECK(full.mtu == 9000);
 
   const Pair& bare = network.extra_pairs[1];
   CHECK(bare.host_link == "lan1");
@@ -689,6 +702,27 @@ TEST_CASE("every key of an extra pair is read") {
   CHECK_FALSE(bare.ipv6.local);
   CHECK_FALSE(bare.local_mac_address);
   CHECK(bare.bridge.empty());
+  CHECK(bare.mtu == 0);
+}
+
+TEST_CASE("an MTU is too small for IPv6 only where the pair has IPv6") {
+  for (const auto ipv6 :
+       {"HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS6=fd00::2", "LOCAL_GATEWAY6=fd00::3",
+        "HOST_ADDRESS=fd00::1", "LOCAL_ADDRESS=fd00::2", "LOCAL_GATEWAY=fd00::3"}) {
+    CAPTURE(ipv6);
+    const auto parse = [=](std::string_view mtu) {
+      return caught_from([=] { parse_network(Environment({ipv6, mtu})); }).lines;
+    };
+    CHECK(parse("MTU=1279") ==
+          std::vector{
+              fault(R"(MTU="1279": too small for IPv6, of which the pair has an address)", kMtu)});
+    CHECK(parse("MTU=1280").empty());
+  }
+  CHECK(web({"LOCAL_ADDRESS=10.0.0.2", "MTU=68"}).network.pair->mtu == 68);
+  CHECK(web({"LOCAL_ADDRESS6=fd00::2", "EXTRA_VETHS=lan0,MTU=1279"})
+            .network.extra_pairs.front()
+            .mtu == 1279);
+  CHECK(web({"MTU=65535"}).network.pair->mtu == 65535);
 }
 
 TEST_CASE("an empty key of an extra pair is not set") {
@@ -836,7 +870,7 @@ TEST_CASE("a misspelt variable is a fault of the programs that act on it") {
   CHECK(host_network_faults({"INSTANCE=web", "RELOAD_COMAND=/bin/true"}).empty());
 
   CHECK(web_faults({"HOST_ADRESS=", "HOST_ADRESS", "host_address="}).empty());
-  CHECK(web_faults({"ROOT=/srv/web", "root=/srv/web", "local_address=x", "Mtu=1"}) ==
+  CHECK(web_faults({"ROOT=/srv/web", "root=/srv/web", "local_address=x", "Own=1"}) ==
         Lines{fault(R"("ROOT" is not a variable)", "root"),
               fault(R"("local_address" is not a variable)", "LOCAL_ADDRESS")});
   CHECK(web_faults({"HOST_ADDRESS\xff=x"}) ==

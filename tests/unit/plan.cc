@@ -291,6 +291,12 @@ std::vector<Case> cases() {
        {"LOCAL_MAC_ADDRESS=02:00:00:00:00:01"},
        {"ip link set dev host0 name eth0 address 02:00:00:00:00:01 up"},
        {"ip link set dev ve-web up"}},
+      {"an MTU is that of both ends, of each pair",
+       {"MTU=1400", "HOST_BRIDGE=br0", "EXTRA_VETHS=lan0,MTU=9000 lan1"},
+       {"ip link set dev host0 name eth0 mtu 1400 up", "ip link set dev lan0 mtu 9000 up",
+        "ip link set dev lan1 up"},
+       {"ip link set dev vb-web mtu 1400 master br0 up", "ip link set dev lan0 mtu 9000 up",
+        "ip link set dev lan1 up"}},
       {"extra pairs alone get no default route",
        {"EXTRA_VETHS=lan0:inner,HOST_ADDRESS=10.1.0.1,LOCAL_ADDRESS=10.1.0.2/24,"
         "HOST_ADDRESS6=fd01::1,LOCAL_ADDRESS6=fd01::2,LOCAL_MAC_ADDRESS=02:00:00:00:00:02 "
