@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Encodes operations and queries as rtnetlink messages and decodes the kernel's: the only place
-// that uses the constants RTM_, IFLA_, IFA_ and RTA_. Sources: rtnetlink(7), linux/rtnetlink.h,
-// linux/if_link.h, linux/if_addr.h.
+// that uses the constants RTM_, IFLA_, IFA_ and RTA_, beside link_filter. Sources: rtnetlink(7),
+// linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h.
 #pragma once
 
 #include <cstddef>

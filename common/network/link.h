@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace container_init {
@@ -13,6 +14,8 @@ struct Link {
   std::string kind;  // "veth", "bridge", ...; empty for a physical device
   bool carrier = false;
 };
+
+using LinkNames = std::set<std::string>;
 
 // By the name that was looked up; names without a link are absent.
 using Links = std::map<std::string, Link, std::less<>>;

@@ -91,7 +91,7 @@ Links wait_for_links(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::
                      const LinkTest& passes, int interrupt) {
   if (names.empty()) return {};
   const auto deadline = steady_clock::now() + timeout;
-  LinkEvents events;  // before the lookup, so that no change after it is missed
+  LinkEvents events(names);  // before the lookup, so that no change after it is missed
   return wait_until(deadline, rtnetlink, events, names, passes, interrupt);
 }
 

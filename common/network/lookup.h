@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <functional>
-#include <set>
 #include <string>
 
 #include "common/network/link.h"
@@ -13,8 +12,6 @@
 #include "common/network/rtnetlink.h"
 
 namespace container_init {
-
-using LinkNames = std::set<std::string>;
 
 // Every link that the plan names, also by the new names that it gives.
 LinkNames names_of(const Plan& plan);

@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "common/base/error.h"
+#include "common/network/link_filter.h"
 
 namespace container_init {
 namespace {
@@ -29,6 +30,13 @@ Descriptor open_socket() {
 void enable(const Descriptor& socket, int option) {
   const int on = 1;
   setsockopt(socket.get(), SOL_NETLINK, option, &on, sizeof(on));
+}
+
+// Errors are ignored: without a filter there are more events, each of which is looked into anyway.
+void attach(const Descriptor& socket, std::vector<sock_filter> filter) {
+  if (filter.size() > BPF_MAXINSNS) return;
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 // The address of the kernel: port 0, see netlink(7).
@@ -112,7 +120,8 @@ std::span<const std::byte> Rtnetlink::receive() {
 }
 
 // By bind(2), not NETLINK_ADD_MEMBERSHIP alone: the kernel skips sockets that have no port yet.
-LinkEvents::LinkEvents() : socket_(open_socket()) {
+LinkEvents::LinkEvents(const LinkNames& names) : socket_(open_socket()) {
+  attach(socket_, make_link_filter(names));
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
   own.nl_groups = RTMGRP_LINK;

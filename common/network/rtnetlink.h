@@ -14,6 +14,7 @@
 
 #include "common/base/descriptor.h"
 #include "common/network/answers.h"
+#include "common/network/link.h"
 #include "common/network/message.h"
 
 namespace container_init {
@@ -49,10 +50,11 @@ class Rtnetlink {
   alignas(nlmsghdr) std::array<std::byte, kBufferSize> buffer_;
 };
 
-// Notifications of every change of a link, from the construction on.
+// Notifications of changes of links with these names, from the construction on; where the kernel
+// takes no filter, of every link.
 class LinkEvents {
  public:
-  LinkEvents();
+  explicit LinkEvents(const LinkNames& names);
 
   int descriptor() const { return socket_.get(); }
 

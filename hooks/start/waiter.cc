@@ -34,9 +34,10 @@ struct Waiter {
   const Log& log;
   const BoundProgram& program;
   NspawnProcess nspawn;
+  LinkNames links = names_of(make_host_plan(network));  // that it waits for
   bool guards_stop = can_guard_stop();
   Rtnetlink rtnetlink{};
-  LinkEvents events{};
+  LinkEvents events{links};
 };
 
 // An empty name is the default, which is that signal.
@@ -54,10 +55,9 @@ NspawnProcess this_as_nspawn(const Config& config, const BoundProgram& program) 
 }
 
 void configure(Waiter& waiter) {
-  const LinkNames names = names_of(make_host_plan(waiter.network));
-  const Links links =
-      wait_for_links(waiter.rtnetlink, waiter.events, names, is_present, waiter.nspawn.pidfd.get());
-  if (!failing(names, links, is_present).empty()) return;
+  const Links links = wait_for_links(waiter.rtnetlink, waiter.events, waiter.links, is_present,
+                                     waiter.nspawn.pidfd.get());
+  if (!failing(waiter.links, links, is_present).empty()) return;
   try {
     configure_host_end(waiter.rtnetlink, waiter.network, links);
   } catch (const Error&) {
@@ -79,7 +79,7 @@ void end_nspawn(const Descriptor& nspawn) {
 // systemd-nspawn makes the links after all binds. Where there is none, PID 1 shows that it is done.
 void remove_copy(const Waiter& waiter) {
   if (!waiter.program.is_copy) return;
-  if (make_host_plan(waiter.network).empty()) wait_for_init(waiter.nspawn);
+  if (waiter.links.empty()) wait_for_init(waiter.nspawn);
   unlink(waiter.program.path.c_str());
 }
 
@@ -130,7 +130,7 @@ void leave_waiter(const Config& config, const BoundProgram& program, const Log& 
                 .log = log,
                 .program = program,
                 .nspawn = this_as_nspawn(config, program)};
-  if (make_host_plan(config.network).empty() && !program.is_copy && !waiter.guards_stop) return;
+  if (waiter.links.empty() && !program.is_copy && !waiter.guards_stop) return;
   const Descriptor control_group = open_subgroup("waiter");
   const pid_t child = fork();
   if (child == 0) _exit(fork_waiter(waiter, control_group));

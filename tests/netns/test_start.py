@@ -659,11 +659,53 @@ def test_links_are_configured_when_they_appear(starter, variables, links):
 
 
 def test_link_of_a_long_name(starter):
-    name = "really-long-long-name-2"
     starter.act("ip link add ve-really-lFYWO type veth peer name host0\nexec sleep 60")
-    starter.start({**DUAL_STACK, "INSTANCE": name})
+    starter.start({**DUAL_STACK, "INSTANCE": LONG_NAME})
     wait_until(lambda: not starter.waiters(), pause=0.05)
     assert starter.network.host.addresses("ve-really-lFYWO") == {"10.1.0.1/32", "fd01::1/128"}
+
+
+OTHERS = range(500)  # pairs
+LONG_NAME = "really-long-long-name-2"
+
+
+def let_others_come_and_go(host):
+    """A thousand links, half of them with a long name as that of a container."""
+    host.ip(*[command for i in OTHERS for command in (
+        f"link add other{i} group 7 type veth peer name peer{i}",
+        f"link property add dev other{i} altname ve-{LONG_NAME}{i}")])
+    host.ip("link delete group 7")
+
+
+def wake_ups(process):
+    return int(status_field(process.name, "voluntary_ctxt_switches"))
+
+
+@pytest.mark.parametrize("instance,link", [("web", "ve-web"), (LONG_NAME, "ve-really-lFYWO")],
+                         ids=["short", "long"])
+def test_waiter_is_not_woken_by_other_links(starter, instance, link):
+    starter.act("exec sleep 60")
+    starter.start({**DUAL_STACK, "INSTANCE": instance})
+    (waiter,) = starter.waiters()
+    wait_until(lambda: sleeps(waiter.name, starter.build / "start"))
+    before = wake_ups(waiter)
+    let_others_come_and_go(starter.network.host)
+    assert wake_ups(waiter) == before
+    starter.network.add_pair(link, "host0")
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    assert starter.network.host.addresses(link) == {"10.1.0.1/32", "fd01::1/128"}
+
+
+def test_kernel_that_takes_no_filter(starter):
+    """The waiter is woken by every link, and finds its own all the same."""
+    starter.act("ip link add other0 type veth peer name other1\nsleep 0.1\n"
+                "ip link add ve-web type veth peer name host0\n"
+                "until ip -6 route show dev ve-web | grep --quiet fd01::2; do sleep 0.01; done")
+    done = starter.run_command(
+        ["strace", "-qq", "-o", "/dev/null", "-e", "inject=setsockopt:error=ENOMEM",
+         starter.build / "start"], {**DUAL_STACK, **NO_LEAK_CHECK})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
 
 
 def test_waiter_without_links_removes_the_copy(starter):
