@@ -10,6 +10,8 @@ MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 MODULESDIR ?= $(PREFIX)/lib/modules-load.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+UDEVRULESDIR ?= $(PREFIX)/lib/udev/rules.d
+NETWORKDIR ?= $(PREFIX)/lib/systemd/network
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 CXXFLAGS   ?= -Os
@@ -85,6 +87,7 @@ help:
 	@echo 'and say which. With INSTALL_DEPS=no they print the command that does.'
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
 	@echo '           INSTALL_DEPS=no PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR'
+	@echo '           UDEVRULESDIR NETWORKDIR'
 
 # Packages
 
@@ -187,7 +190,9 @@ INSTALLED_PATHS = -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' \
                   -e 's|/usr/local/libexec/container\\-init|$(call hyphens,$(LIBEXECDIR))|g' \
                   -e 's|/usr/local/lib/systemd/system|$(call hyphens,$(UNITDIR))|g' \
                   -e 's|/usr/local/lib/modules\\-load\.d|$(call hyphens,$(MODULESDIR))|g' \
-                  -e 's|/usr/local/lib/tmpfiles\.d|$(call hyphens,$(TMPFILESDIR))|g'
+                  -e 's|/usr/local/lib/tmpfiles\.d|$(call hyphens,$(TMPFILESDIR))|g' \
+                  -e 's|/usr/local/lib/udev/rules\.d|$(call hyphens,$(UDEVRULESDIR))|g' \
+                  -e 's|/usr/local/lib/systemd/network|$(call hyphens,$(NETWORKDIR))|g'
 
 # Lines of a recipe: $(1) is the source, $(2) the path that it is installed at.
 define install_file
@@ -205,6 +210,9 @@ endef
 UNIT_FILE    = $(UNITDIR)/container@.service
 MODULES_FILE = $(MODULESDIR)/container-init.conf
 TMPFILES     = $(TMPFILESDIR)/container-init.conf
+UDEV_RULES   = $(UDEVRULESDIR)/90-container-init.rules
+NETWORK_FILE = $(NETWORKDIR)/00-00-container-init.network
+INTEGRATION  = $(UNIT_FILE) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE)
 PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN8:%=$(MANDIR)/man8/%)
 
 install: all
@@ -213,10 +221,12 @@ install: all
 	$(call install_text,hooks/systemd/container@.service.in,$(UNIT_FILE))
 	$(call install_file,hooks/systemd/modules-load.conf,$(MODULES_FILE))
 	$(call install_file,hooks/systemd/tmpfiles.conf,$(TMPFILES))
+	$(call install_file,hooks/systemd/container-init.rules,$(UDEV_RULES))
+	$(call install_file,hooks/systemd/container-init.network,$(NETWORK_FILE))
 	@rm -f $(BUILD)/installed
 
 uninstall:
-	rm -f $(foreach file,$(PROGRAMS:%=$(LIBEXECDIR)/%) $(PAGE_FILES) $(UNIT_FILE) $(MODULES_FILE) $(TMPFILES),'$(DESTDIR)$(file)')
+	rm -f $(foreach file,$(PROGRAMS:%=$(LIBEXECDIR)/%) $(PAGE_FILES) $(INTEGRATION),'$(DESTDIR)$(file)')
 	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
 
 dist:

@@ -17,6 +17,7 @@
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/config_files.h"
+#include "hooks/link_claims.h"
 #include "hooks/machined.h"
 #include "hooks/notify.h"
 #include "hooks/requirements.h"
@@ -109,12 +110,16 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   };
   Links links = look();
   const bool registered = is_registered(config.instance);
-  if (dry_run) return print_commands(config.instance, registered, make_deletion_plan(own, links));
+  if (dry_run) {
+    print_commands(config.instance, registered, make_deletion_plan(own, links));
+    return print(claim_removal_commands(own));
+  }
   if (registered) {
     remove_machine(config.instance, log);
     links = look();  // its links may be gone with it
   }
   remove_unix_export(config.instance, log);
+  remove_claims(own);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, is_present).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);

@@ -19,7 +19,9 @@
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "common/network/plan.h"
+#include "hooks/link_claims.h"
 #include "hooks/notify.h"
+#include "hooks/requirements.h"
 #include "hooks/start/nix.h"
 #include "hooks/start/nspawn.h"
 #include "hooks/start/plain_journal_output.h"
@@ -132,6 +134,7 @@ void print_all(const Start& start) {
   if (bound.is_copy)
     print(fmt::format("install -m 755 {} {}\n", shell_quote(start.programs.container_init),
                       shell_quote(bound.path)));
+  print(claim_commands(host_links(start.config.network)));
   print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + as_shell_command(nspawn_command(start, start.nix)));
   const Plan plan = make_host_plan(start.config.network);
   if (bound.is_copy || !plan.empty()) print("# when systemd-nspawn has made the links:\n");
@@ -154,6 +157,7 @@ std::vector<std::string> prepare_all(const Start& start, const Log& log) {
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   std::optional<ProgramCopy> copy;
   if (start.bound.is_copy) copy.emplace(start.programs.container_init, start.bound.path);
+  claim_links(host_links(start.config.network), getpid());  // which execve(2) keeps
   leave_waiter(start.config, start.bound, log);
   const PlainJournalOutput output("container " + start.config.instance);
   exec_program(command);

@@ -136,6 +136,10 @@ class Starter:
         text = pathlib.Path(f"{self._stub}.{name}").read_text()
         return text.split("\0")[:-1]
 
+    def kept(self, name):
+        """What the stub wrote to "$0.NAME"."""
+        return pathlib.Path(f"{self._stub}.{name}").read_text()
+
     @property
     def called(self):
         return pathlib.Path(f"{self._stub}.called").exists()

@@ -583,7 +583,52 @@ def test_resolv_conf(starter, host, resolved, variables, copied, reason):
     assert own.read_text() == (copied or "the container's own")
 
 
+# Claims of links
+
+
+CLAIMED = {**DUAL_STACK, "EXTRA_VETHS": "lan0:eth1 lan1"}
+
+
+@pytest.mark.parametrize("variables,links", [
+    ({}, None),
+    (CLAIMED, ["lan0", "lan1", "ve-web"]),
+    ({"HOST_BRIDGE": "br0"}, ["vb-web"]),
+    ({**DUAL_STACK, "INSTANCE": "really-long-long-name-2"}, ["ve-really-lFYWO"]),
+], ids=["none", "pairs", "bridge", "long"])
+def test_links_are_claimed_for_systemd_nspawn(starter, variables, links):
+    """Before it makes them, by the names that the kernel will know, and only while it runs."""
+    starter.network.add_bridge()
+    starter.act('for claim in /run/container-links/*; do '
+                'echo "${claim##*/} $(readlink "$claim") /proc/$$"; done >"$0.claims"')
+    directory = starter.run_directory / "container-links"
+    if links:
+        directory.mkdir()
+        (directory / links[0]).symlink_to("/proc/1")  # left by an earlier run
+    assert starter.run(variables).returncode == 0
+    claims = [line.split() for line in starter.kept("claims").splitlines()]
+    if not links:
+        assert not directory.exists()
+        return
+    assert [name for name, *_ in claims] == links
+    assert {process for _, *ends in claims for process in ends} == {claims[0][2]}
+    assert directory.stat().st_mode & 0o7777 == 0o755
+    assert not any(claim.exists() for claim in directory.iterdir())
+
+
+def test_claims_that_cannot_be_made(starter):
+    (starter.run_directory / "container-links").touch()
+    done = starter.run(CLAIMED)
+    assert done.returncode == EX_OSERR
+    assert done.stderr == "start: cannot remove /run/container-links/lan0: Not a directory\n"
+    assert not starter.called
+
+
 # --dry-run
+
+
+def without_processes(found):
+    return {path: (mode, owner, content if "container-links/" not in path else "/proc/PID")
+            for path, (mode, owner, content) in found.items()}
 
 
 HOSTILE = r"""a b'c"d$HOME`id`\e*;&|<>(){}#~!""" + "\t\x7f\u00e9"
@@ -611,14 +656,15 @@ def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
 
     pasted = starter.run_command(["sh", "-e", "-c", printed.stdout], variables)
     assert (pasted.returncode, pasted.stderr) == (0, "")
-    by_shell = starter.arguments, starter.stub_environment, tree(tmp_path)
+    by_shell = starter.arguments, starter.stub_environment, without_processes(tree(tmp_path))
     starter.network.host.ip(*(f"link delete {link}" for link in links))
     shutil.rmtree(tmp_path / HOSTILE)
     shutil.rmtree(starter.run_directory / "containers")
+    shutil.rmtree(starter.run_directory / "container-links", ignore_errors=True)
     starter.forget()
     assert starter.run(variables).returncode == 0
     wait_until(lambda: not starter.waiters(), pause=0.05)
-    assert (starter.arguments, starter.stub_environment, tree(tmp_path)) == by_shell
+    assert (starter.arguments, starter.stub_environment, without_processes(tree(tmp_path))) == by_shell
 
 
 def test_dry_run_shows_the_host_s_end(starter):

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "hooks/link_claims.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/core.h>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/base/words.h"
+#include "common/network/link_name.h"
+
+namespace container_init {
+namespace {
+
+constexpr const char* kDirectory = "/run/container-links";
+
+std::string claim_path(const std::string& link) {
+  return fmt::format("{}/{}", kDirectory, short_link_name(link));
+}
+
+}  // namespace
+
+void claim_links(const LinkNames& names, pid_t nspawn) {
+  if (names.empty()) return;
+  if (mkdir(kDirectory, 0755) != 0 && errno != EEXIST)
+    throw system_error(errno, fmt::format("make directory {}", kDirectory));
+  remove_claims(names);
+  const std::string process = fmt::format("/proc/{}", nspawn);
+  for (const std::string& name : names)
+    if (symlink(process.c_str(), claim_path(name).c_str()) != 0)
+      throw system_error(errno, "make symbolic link " + claim_path(name));
+}
+
+void remove_claims(const LinkNames& names) {
+  for (const std::string& name : names)
+    if (unlink(claim_path(name).c_str()) != 0 && errno != ENOENT)
+      throw system_error(errno, "remove " + claim_path(name));
+}
+
+std::string claim_commands(const LinkNames& names) {
+  if (names.empty()) return {};
+  std::string text = fmt::format("mkdir -p {}\n", kDirectory);
+  for (const std::string& name : names)
+    text += fmt::format("ln -sfn /proc/$$ {}\n", shell_quote(claim_path(name)));
+  return text;
+}
+
+std::string claim_removal_commands(const LinkNames& names) {
+  std::string text;
+  for (const std::string& name : names)
+    if (read_link(claim_path(name))) text += fmt::format("rm {}\n", shell_quote(claim_path(name)));
+  return text;
+}
+
+}  // namespace container_init

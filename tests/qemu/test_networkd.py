@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""A host with systemd-networkd: links of ours stay as they are, and all others are served as ever."""
+
+import contextlib
+import pathlib
+import shutil
+
+import pytest
+
+from container import wait_until
+from host import (LONG, PAIR, ROOTS, View, assert_reachable, pair, run, succeed)
+
+LONG_NAME = "a-name-that-is-forty-characters-long-111"
+CATCH_ALL = """\
+[Match]
+Type=ether
+Kind=!bridge
+
+[Network]
+DHCP=yes
+LinkLocalAddressing=yes
+"""
+
+
+@pytest.fixture
+def networkd():
+    """Runs it, with a file for every link where that is asked for."""
+    files = pathlib.Path("/run/systemd/network")
+
+    def start(catch_all=""):
+        files.mkdir(exist_ok=True)
+        if catch_all:
+            (files / "00-all.network").write_text(catch_all)
+        succeed("systemctl", "start", "systemd-networkd.service")
+
+    yield start
+    (files / "00-all.network").unlink(missing_ok=True)
+    succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")
+
+
+class Foreign:
+    """A container of systemd-nspawn alone, and of nobody's configuration."""
+
+    def __init__(self, name, stage2):
+        self.name = name
+        self.link = f"ve-{name}"
+        self._root = ROOTS / f"foreign-{name}"
+        (self._root / "sbin").mkdir(parents=True)
+        (self._root / "usr").mkdir()
+        (self._root / "etc").mkdir()
+        (self._root / "etc/os-release").touch()
+        shutil.copy(stage2, self._root / "sbin/init")
+        succeed("systemd-run", f"--unit=foreign-{name}", "--property=Type=notify", "--property=Delegate=yes",
+                "--property=KillMode=mixed", "--slice=machine", "systemd-nspawn", "--keep-unit",
+                "--notify-ready=yes", "--kill-signal=SIGRTMIN+3", f"--machine={name}", "--network-veth", "-D", self._root, "/sbin/init")
+        leader = succeed("machinectl", "show", "--value", "--property=Leader", name).strip()
+        View("nsenter", "--net", "--target", leader, "--").ip("link set host0 up")
+
+    def close(self):
+        run("systemctl", "stop", f"foreign-{self.name}")
+        shutil.rmtree(self._root, ignore_errors=True)
+        pathlib.Path(f"{self._root.parent}/.#foreign-{self.name}.lck").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def foreign(host, build):
+    with contextlib.ExitStack() as made:
+
+        def start(name):
+            one = Foreign(name, build / "tests/stage2")
+            made.callback(one.close)
+            return one
+
+        yield start
+
+
+def setup_of(link):
+    """The last column of networkctl(1): what it does with a link."""
+    words = run("networkctl", "--no-pager", "--no-legend", "list", link).stdout.split()
+    return words[-1] if words else ""
+
+
+def wait_until_unmanaged(*links):
+    wait_until(lambda: {setup_of(link) for link in links} == {"unmanaged"}, pause=0.2, seconds=LONG)
+
+
+def wait_until_managed(link):
+    wait_until(lambda: setup_of(link) in ("configuring", "configured"), pause=0.2, seconds=LONG)
+
+
+def wait_until_served(host, link):
+    """The file that systemd has for ve-* gives it a network of its own, of no length that we use."""
+    wait_until(lambda: any(address.endswith("/28") for address in host.addresses(link)), pause=0.2,
+               seconds=LONG)
+
+
+def kept(host, links):
+    """What must stay as it is."""
+    return [(host.link(link)["flags"], host.link(link).get("master"), host.addresses(link))
+            for link in links], {route for route in host.routes() if route[2] in links}
+
+
+UPHEAVALS = [["networkctl", "reload"],
+             ["systemctl", "restart", "systemd-networkd.service"],
+             ["systemctl", "restart", "systemd-udevd.service"],
+             ["udevadm", "trigger", "--settle", "--subsystem-match=net"],
+             # What the package does when it is upgraded.
+             ["systemctl", "daemon-reexec"],
+             ["systemctl", "restart", "systemd-networkd.service"]]
+
+
+@pytest.mark.parametrize("catch_all", ["", CATCH_ALL], ids=["default", "catch-all"])
+def test_links_are_left_alone(host, container, foreign, networkd, catch_all):
+    """Those of short, long and any other names, in a bridge too; and only those."""
+    host.add_bridge("br0", "10.3.0.1/24")
+    networkd(catch_all)
+    web = container(**PAIR, EXTRA_VETHS="lan0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2")
+    long = container(LONG_NAME, **pair(2))
+    bridged = container("bridged", HOST_BRIDGE="br0", LOCAL_ADDRESS="10.3.0.2/24")
+    other = foreign("other")
+    for one in (web, long, bridged):
+        one.start()
+    ours = ["ve-web", "lan0", host.link(f"ve-{LONG_NAME}")["ifname"], "vb-bridged"]
+
+    def settle():
+        wait_until_unmanaged(*ours)
+        wait_until_managed(other.link)
+        if not catch_all:
+            wait_until_served(host, other.link)
+
+    settle()
+    before = kept(host, ours)
+    for command in UPHEAVALS:
+        succeed(*command)
+        settle()
+        assert kept(host, ours) == before, command
+        assert_reachable(host, web)
+        assert_reachable(host, long)
+        assert host.pings("10.2.0.2", "10.3.0.2"), command
+    if not catch_all:
+        assert not [route for route in web.network().routes()
+                    if route[0] == "default" and route[1] not in web.hosts()]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_name_is_ours_only_while_the_container_runs(host, container, foreign, networkd, end):
+    """Also where it is killed: nothing has to be tidied up."""
+    networkd()
+    web = container(**PAIR)
+    web.drop_in("Restart=no")
+    web.start()
+    wait_until_unmanaged("ve-web")
+    if end == "stop":
+        web.stop()
+    else:
+        succeed("systemctl", "kill", "--signal=SIGKILL", web.service)
+        wait_until(lambda: web.state() == "failed", pause=0.1, seconds=LONG)
+    wait_until(lambda: "ve-web" not in host.links(), pause=0.1)
+    run("umount", "/run/systemd/nspawn/unix-export/web")  # is left by one that is killed, from 256 on
+    theirs = foreign("web")
+    wait_until_served(host, "ve-web")
+    theirs.close()
+    web.start()
+    wait_until_unmanaged("ve-web")
+    assert_reachable(host, web)
