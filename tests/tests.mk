@@ -64,7 +64,7 @@ $(BUILD)/tests/stage2: tests/lib/stage2.cc $(BUILD)/flags | $(BUILD)/prerequisit
 run-demo: $(BINARIES) $(BUILD)/tests/stage2
 	@tests/demo $(BUILD)
 
-run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2
+run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
 	@$(export_TESTS) tests/lib/run $(BUILD)
 
 # The same in a root of another suite with nothing but make in it, as root and as a user.

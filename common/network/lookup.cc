@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/network/lookup.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <span>
 #include <vector>
 
 #include <fmt/core.h>
@@ -34,6 +36,20 @@ std::vector<Query> queries_for(const LinkNames& names) {
 // Kernels before 5.5 have no alternative names and answer EINVAL or EOPNOTSUPP.
 bool means_absent(int error) { return error == ENODEV || error == EINVAL || error == EOPNOTSUPP; }
 
+void look_up(Rtnetlink& rtnetlink, std::span<const Query> queries, Links& links) {
+  std::vector<Message> messages;
+  for (const Query& query : queries) messages.push_back(query.message);
+  const auto answers = rtnetlink.request(messages);
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const std::string& name = queries[i].name;
+    if (answers[i].error == 0) {
+      if (auto link = decode_link(answers[i].message)) links.emplace(name, *std::move(link));
+    } else if (!means_absent(answers[i].error)) {
+      throw system_error(answers[i].error, "look up link " + name, answers[i].text);
+    }
+  }
+}
+
 Links wait_until(steady_clock::time_point deadline, Rtnetlink& rtnetlink, LinkEvents& events,
                  const LinkNames& names, const LinkTest& passes, int interrupt) {
   for (;;) {
@@ -62,18 +78,12 @@ LinkNames names_of(const Plan& plan) {
 
 Links find_links(Rtnetlink& rtnetlink, const LinkNames& names) {
   const auto queries = queries_for(names);
-  std::vector<Message> messages;
-  for (const Query& query : queries) messages.push_back(query.message);
-  const auto answers = rtnetlink.request(messages);
-
   Links links;
-  for (std::size_t i = 0; i < queries.size(); ++i) {
-    const std::string& name = queries[i].name;
-    if (answers[i].error == 0) {
-      if (auto link = decode_link(answers[i].message)) links.emplace(name, *std::move(link));
-    } else if (!means_absent(answers[i].error)) {
-      throw system_error(answers[i].error, "look up link " + name, answers[i].text);
-    }
+  // Of hundreds of answers, 1.5 KB each, only those of one batch are kept at a time.
+  for (std::span left(queries); !left.empty();) {
+    const auto batch = left.first(std::min(left.size(), Rtnetlink::kLongestBatch));
+    look_up(rtnetlink, batch, links);
+    left = left.subspan(batch.size());
   }
   return links;
 }
