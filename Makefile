@@ -55,8 +55,16 @@ MAN5     = container.conf.5
 BINARIES = $(PROGRAMS:%=$(BUILD)/%)
 
 ifeq ($(STATIC),yes)
-# The system's libmnl.a, else one that is fetched.
-LIBMNL_A   ?= $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libmnl 2>/dev/null)/libmnl.a) build/libmnl/libmnl.a)
+# The system's libmnl.a, where the compiler finds it or pkg-config says, else one that is fetched. A
+# pkg-config that nobody chose knows the libraries of this machine, and not those of another CPU.
+MACHINE    := $(or $(shell $(CXX) -dumpmachine 2>/dev/null),unknown)
+FETCHED     = build/libmnl/$(MACHINE)/libmnl.a
+ifneq ($(filter $(firstword $(subst -, ,$(MACHINE)))-%,$(MAKE_HOST))$(filter-out file,$(origin PKG_CONFIG)),)
+OF_PKG_CONFIG = $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libmnl 2>/dev/null)/libmnl.a)
+endif
+ifndef LIBMNL_A
+LIBMNL_A   := $(firstword $(filter /%,$(shell $(CXX) -print-file-name=libmnl.a 2>/dev/null)) $(OF_PKG_CONFIG) $(FETCHED))
+endif
 LIBMNL      = $(LIBMNL_A)
 LINK_FLAGS  = -static-pie
 else
@@ -155,14 +163,14 @@ $(BUILD)/prerequisites: $(BUILD)/flags
 	@common/deps/prerequisites make build
 	@touch $@
 
-ifneq ($(filter-out build/libmnl/libmnl.a,$(LIBMNL_A)),)
+ifneq ($(filter-out $(FETCHED),$(LIBMNL_A)),)
 $(BUILD)/prerequisites: | $(LIBMNL_A)
 $(LIBMNL_A):
 	@echo 'LIBMNL_A=$@: there is no such file. It must be the path of libmnl.a; unset, make looks for one.' >&2; exit 1
 endif
 
-build/libmnl/libmnl.a: | $(BUILD)/prerequisites
-	$(Q)common/deps/fetch-libmnl $(@D)
+build/libmnl/%/libmnl.a: | $(BUILD)/prerequisites
+	$(Q)common/deps/fetch-libmnl $* $(@D)
 
 # The link of all of its objects shows what the archive uses.
 define archive_rule

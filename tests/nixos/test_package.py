@@ -64,7 +64,7 @@ def needs_libraries(program):
 
 
 def test_the_static_package(package, build_package):
-    libmnl = next(iter([*pathlib.Path("/usr/lib").glob("*/libmnl.a"), *TOP.glob("build/libmnl/libmnl.a")]))
+    libmnl = next(iter([*pathlib.Path("/usr/lib").glob("*/libmnl.a"), *TOP.glob(f"build/libmnl/{os.uname().machine}-*/libmnl.a")]))
     # The compiler of pkgsStatic adds -static.
     out = build_package(package("true"), "CXX=g++ -static", f"LIBMNL_A={libmnl}")
     check_installed(out)
