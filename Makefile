@@ -89,6 +89,8 @@ help:
 	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
+	@echo 'make deb         make the Debian package build/deb/container-init_$(VERSION)_ARCHITECTURE.deb'
+	@echo 'make rpm         make the RPM package build/rpm/container-init-$(VERSION)-1.MACHINE.rpm'
 	$(HELP_TESTS)
 	@echo
 	@echo 'As root on Debian or Ubuntu, the targets below "clean" first install the packages that they need,'
@@ -236,6 +238,25 @@ install: all
 uninstall:
 	rm -f $(foreach file,$(PROGRAMS:%=$(LIBEXECDIR)/%) $(PAGE_FILES) $(INTEGRATION),'$(DESTDIR)$(file)')
 	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
+
+# Packages of distributions: what make install installs below /usr, packed with their own tools.
+
+NEEDS_deb = build deb
+NEEDS_rpm = build rpm
+$(foreach target,deb rpm,$(eval $(call after_installing,$(target))))
+
+# The date of all that a package holds: that of the last commit, or of the sources that were unpacked.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y common/base/version.h)
+
+run-deb: FORMAT = debian
+run-rpm: FORMAT = rpm
+run-deb run-rpm: run-%: all
+	$(if $(filter no,$(STATIC)),$(error a package holds static programs: they must be built with STATIC=yes))
+	@rm -rf build/$*
+	@$(MAKE) --no-print-directory install DESTDIR=build/$*/installed PREFIX=/usr >/dev/null
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) hooks/$(FORMAT)/build $(VERSION) build/$*/installed build/$*
+	@rm -r build/$*/installed
+	@ls build/$*/container-init[_-]$(VERSION)*.$*
 
 dist:
 	git archive --prefix=container-init-$(VERSION)/ -o container-init-$(VERSION).tar.gz HEAD

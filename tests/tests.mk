@@ -7,6 +7,7 @@ define HELP_TESTS
 @echo 'make check       run the tests: 2 to 6 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 10 minutes; HOST_CACHE=DIR'
+@echo 'make check-packages  look at what make deb and make rpm make, and install the former in a container (root): 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 @echo 'make bench-host  compare whole starts on the host in QEMU (root): 15 minutes'
@@ -20,6 +21,7 @@ endef
 NEEDS_demo       = build demo
 NEEDS_check      = build check
 NEEDS_check-host = build host
+NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
 NEEDS_bench-host = build host
@@ -32,6 +34,7 @@ NEEDS_lint       = build check lint
 CHECK_demo       = @tests/demo --check
 CHECK_check-host = @tests/qemu/run --check
 CHECK_bench-host = $(CHECK_check-host)
+CHECK_check-packages = @tests/lib/run-one --check packages
 CHECK_faults     = @tests/lib/run-one --check faults
 CHECK_soak       = @tests/lib/run-one --check soak
 
@@ -41,7 +44,7 @@ export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 CHECK_check-nixos = @test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
   { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }
 
-TARGETS = demo check check-host check-nixos bench bench-host faults soak fuzz lint
+TARGETS = demo check check-host check-packages check-nixos bench bench-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -90,6 +93,13 @@ run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
 	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/qemu/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
+
+# The packages, and the life of Debian's on a Debian.
+
+run-check-packages: all $(BUILD)/tests/stage2
+	@$(MAKE) --no-print-directory run-deb
+	@$(MAKE) --no-print-directory run-rpm
+	@$(export_TESTS) tests/lib/run-one $(BUILD) packages
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
@@ -161,7 +171,7 @@ LINTED  = $(wildcard $(foreach folder,$(FOLDERS) init tests/lib tests/unit tests
             tests/bench/*.c tests/faults/*.c)
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
 SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root debian-root run run-one surroundings) \
-          tests/fuzz/run tests/qemu/make-root tests/qemu/run tests/bench/*.bash .ci/run
+          tests/fuzz/run hooks/debian/build hooks/rpm/build tests/qemu/make-root tests/qemu/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.
 run-lint: SHELL = bash
