@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// container-init: PID 1 of a container; configures its network, then executes the real init.
+// container-init: the first program of a container; configures its network, then executes the real
+// init, or the one program that the container is for.
 
 #include <unistd.h>
 
@@ -118,7 +119,9 @@ int run(const Options& options, const Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  block_stop_signal();
+  // Below another init, as with --as-pid2, signals take their default actions, and nobody wants one
+  // to stay blocked.
+  if (getpid() == 1) block_stop_signal();
   return run_program({.name = "container-init",
                       .usage = kUsage,
                       .variables = [] { return list_variables(kContainerInit); },

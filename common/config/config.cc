@@ -229,13 +229,29 @@ void check_names(const Environment& environment, unsigned any_of, Faults& faults
   }
 }
 
-// Empty if it is not set.
-std::vector<std::string> read_reload_command(Reader& reader) {
-  constexpr const Variable& kVariable = variable("RELOAD_COMMAND");
-  auto command = reader.value(kVariable, split_quoted).value_or(std::vector<std::string>{});
+// A program and its arguments; empty if it is not set.
+std::vector<std::string> read_command(Reader& reader, const Variable& variable) {
+  auto command = reader.value(variable, split_quoted).value_or(std::vector<std::string>{});
   if (!command.empty() && !is_absolute_path(command.front()))
-    reader.fault(kVariable, command.front(), "not an absolute path");
+    reader.fault(variable, command.front(), "not an absolute path");
   return command;
+}
+
+// systemd-nspawn's own init is above the program, and asks it to end with signals of its choice.
+void check_no_init(Reader& reader, const Config& config) {
+  if (config.command.empty()) return;
+  for (const Variable& known : kVariables)
+    if (known.has(kOfInit) && reader.has(known))
+      reader.fault(
+          fmt::format("COMMAND and {} are both set; wanted: one of them, as a program runs "
+                      "in place of an init",
+                      known.name));
+  for (const std::string& flag : config.extra_nspawn_flags)
+    if (flag == "--boot" || flag == "-b")
+      reader.fault(
+          fmt::format("COMMAND is set, and EXTRA_NSPAWN_FLAGS has {}; wanted: one of them, "
+                      "as a program runs in place of an init",
+                      flag));
 }
 
 void throw_faults(Faults faults) {
@@ -284,7 +300,7 @@ Reload parse_reload(const Environment& environment) {
   Reader reader(environment, faults);
   Reload reload;
   reload.instance = read_instance(reader);
-  reload.command = read_reload_command(reader);
+  reload.command = read_command(reader, variable("RELOAD_COMMAND"));
   const std::string system = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
   reload.is_default = reload.command.empty();
   if (reload.is_default)
@@ -315,6 +331,7 @@ Config parse_config(const Environment& environment) {
   config.ephemeral = reader.value(variable("EPHEMERAL"), parse_flag).value_or(false);
   config.system_path = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
   config.stage2 = reader.checked(variable("STAGE2"), is_absolute_path);
+  config.command = read_command(reader, variable("COMMAND"));
   config.copy_resolv_conf = reader.value(variable("COPY_RESOLV_CONF"), parse_flag).value_or(true);
   config.flake = reader.text(variable("FLAKE"));
   config.kill_signal = reader.checked(variable("KILL_SIGNAL"), is_signal);
@@ -323,7 +340,9 @@ Config parse_config(const Environment& environment) {
   config.extra_nspawn_flags = reader.value(variable("EXTRA_NSPAWN_FLAGS"), split_quoted)
                                   .value_or(std::vector<std::string>{});
   check_ports(reader, config);
-  read_reload_command(reader);  // only reload uses it; its faults are reported here too
+  check_no_init(reader, config);
+  read_command(
+      reader, variable("RELOAD_COMMAND"));  // only reload uses it; its faults are reported here too
   throw_faults(std::move(faults));
   return config;
 }

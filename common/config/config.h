@@ -30,6 +30,7 @@ struct Config {
   bool ephemeral = false;
   std::string system_path;
   std::string stage2;
+  std::vector<std::string> command;  // a program with its arguments in place of an init, or empty
   bool copy_resolv_conf = true;
   std::string flake;
   std::string kill_signal;

@@ -21,6 +21,7 @@ enum Use : unsigned {
   kMainPair = 1U << 5,      // asks for the main pair
   kPairKey = 1U << 6,       // also a KEY of an extra pair
   kNewNamespace = 1U << 7,  // like a pair, needs a network namespace that systemd-nspawn makes
+  kOfInit = 1U << 8,        // says something of an init, which a COMMAND has not
 };
 
 inline constexpr unsigned kOnHost = kPreStart | kStart | kPostStart | kReload;
@@ -86,11 +87,12 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"CAPABILITIES", "NAME[,NAME]...", form::kCapabilities, kStart, "capabilities to keep beyond the default"},
     {"TMPFS", "PATH[:OPTIONS]...", "absolute paths, each with [:OPTIONS]", kStart, "where to mount a tmpfs"},
     {"EPHEMERAL", "1|0", form::kFlag, kStart, "run on a copy of root, which is removed"},
-    {"STAGE2", "PATH", form::kPath, kStart, "init of the container"},
-    {"SYSTEM_PATH", "PATH", form::kPath, kStart | kReload, "NixOS system of the container"},
-    {"FLAKE", "URI", "a flake URI", kStart, "flake to build the NixOS system from"},
+    {"STAGE2", "PATH", form::kPath, kStart | kOfInit, "init of the container"},
+    {"COMMAND", "PROGRAM [ARG]...", form::kCommand, kStart, "one program in place of an init"},
+    {"SYSTEM_PATH", "PATH", form::kPath, kStart | kReload | kOfInit, "NixOS system of the container"},
+    {"FLAKE", "URI", "a flake URI", kStart | kOfInit, "flake to build the NixOS system from"},
     {"COPY_RESOLV_CONF", "1|0", form::kFlag, kStart, "copy the host's resolv.conf, default 1"},
-    {"KILL_SIGNAL", "SIGNAL", "a signal name, as in SIGTERM or SIGRTMIN+3", kStart, "signal that stops the init"},
+    {"KILL_SIGNAL", "SIGNAL", "a signal name, as in SIGTERM or SIGRTMIN+3", kStart | kOfInit, "signal that stops the init"},
     {"EXTRA_NSPAWN_FLAGS", "OPTION...", "words, quoted as in a shell", kStart, "more options for systemd-nspawn"},
     {"RELOAD_COMMAND", "PROGRAM [ARG]...", form::kCommand, kReload, "what to run in the container"},
 });

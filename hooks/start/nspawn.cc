@@ -53,6 +53,13 @@ void add_network(Words& command, const Config& config) {
   add_each(command, "--network-macvlan", config.macvlans);
 }
 
+// systemd-nspawn's own init runs a program as PID 2, reaps what it leaves, and asks it to end with
+// SIGTERM when it gets the kill signal. It does not report when the program is ready.
+void add_start_mode(Words& command, const Config& config) {
+  if (!config.command.empty()) command.emplace_back("--as-pid2");
+  command.emplace_back(config.command.empty() ? "--notify-ready=yes" : "--notify-ready=no");
+}
+
 // In a container with a user namespace, idmap shows files of the host's root as files of its root.
 std::string_view bind_options(const Config& config) {
   const std::string& users = config.private_users;
@@ -147,11 +154,12 @@ std::string bind_container_init(Words& command, const Nix& nix, const std::strin
 
 }  // namespace
 
-std::string stage2_path(const Config& config, const Nix& nix) {
-  if (!config.stage2.empty()) return config.stage2;
-  if (!config.system_path.empty()) return config.system_path + "/init";
-  if (nix.has_system || !config.flake.empty()) return std::string(kNixosSystem) + "/init";
-  return "/sbin/init";
+std::vector<std::string> stage2_command(const Config& config, const Nix& nix) {
+  if (!config.command.empty()) return config.command;
+  if (!config.stage2.empty()) return {config.stage2};
+  if (!config.system_path.empty()) return {config.system_path + "/init"};
+  if (nix.has_system || !config.flake.empty()) return {std::string(kNixosSystem) + "/init"};
+  return {"/sbin/init"};
 }
 
 bool sees_program(const Nix& nix, const std::string& program) {
@@ -168,7 +176,7 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
 #ifdef __x86_64__
   if (nix.is_i686) command.emplace_back("--personality=x86");
 #endif
-  command.emplace_back("--notify-ready=yes");
+  add_start_mode(command, config);
   add_set(command, "--kill-signal", config.kill_signal.empty() ? "SIGRTMIN+3" : config.kill_signal);
   add_nix(command, config, nix);
   if (!config.ephemeral)
@@ -179,7 +187,9 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
   add_each(command, "--tmpfs", config.tmpfs);
   const std::string inside = bind_container_init(command, nix, container_init);
   command.insert(command.end(), config.extra_nspawn_flags.begin(), config.extra_nspawn_flags.end());
-  command.insert(command.end(), {inside, stage2_path(config, nix)});
+  command.push_back(inside);
+  const Words stage2 = stage2_command(config, nix);
+  command.insert(command.end(), stage2.begin(), stage2.end());
   return command;
 }
 

@@ -11,8 +11,9 @@
 
 namespace container_init {
 
-// The real init, as a path inside.
-std::string stage2_path(const Config& config, const Nix& nix);
+// What container-init executes, with its arguments: the real init, or the one program. The first is
+// a path inside.
+std::vector<std::string> stage2_command(const Config& config, const Nix& nix);
 
 // Whether the container finds the program where the host has it. Else it is bound into it.
 bool sees_program(const Nix& nix, const std::string& program);

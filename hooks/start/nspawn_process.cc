@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 #include "common/base/stop_signal.h"
 #include "hooks/pidfd.h"
@@ -20,12 +21,16 @@ milliseconds next_pause(steady_clock::duration elapsed) {
                     milliseconds{250});
 }
 
-// Whether PID 1 is past container-init's first step. Stage 2 may show the signal as not blocked
+// systemd-nspawn's own init with --as-pid2, nspawn-stub-pid1.c: it blocks all signals, then calls
+// itself so, and waits for those that it knows.
+constexpr std::string_view kInitOfNspawn = "(sd-stubinit)";
+
+// Whether PID 1 is past container-init's first step. An init may show the signal as not blocked
 // while it waits for it, sigwaitinfo(2).
 bool keeps_stop_signal(pid_t init, const NspawnProcess& nspawn) {
   const auto status = status_of(init);
   if (!status || !status->is_init) return false;
-  if (contains_signal(status->blocked, kStopSignal)) return true;
+  if (contains_signal(status->blocked, kStopSignal) || status->name == kInitOfNspawn) return true;
   const auto program = program_of(init);
   return program && program != program_of(nspawn.process) && program != nspawn.container_init;
 }

@@ -18,9 +18,9 @@ struct NspawnProcess {
   bool sends_stop_signal = false;        // as its kill signal
 };
 
-// Waits until the container's PID 1 has executed container-init and keeps the stop signal: from
-// then on a stop is not lost, and the program's file is no longer looked up. Gives a pidfd of PID
-// 1; not open where systemd-nspawn has ended before.
+// Waits until the container's PID 1 keeps the stop signal, as container-init does and
+// systemd-nspawn's own init: from then on a stop is not lost, and the program's file is no longer
+// looked up. Gives a pidfd of PID 1; not open where systemd-nspawn has ended before.
 Descriptor wait_for_init(const NspawnProcess& nspawn);
 
 }  // namespace container_init

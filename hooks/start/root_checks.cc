@@ -68,6 +68,11 @@ bool is_below(std::string_view path, std::string_view directory) {
   return path == top || path.starts_with(top + '/');
 }
 
+std::string_view wanted_root(const Config& config) {
+  return config.command.empty() ? "a directory with a system in it"
+                                : "a directory with the program of COMMAND in it";
+}
+
 // systemd-nspawn makes sbin and such, where they are missing, links to usr/sbin.
 bool is_in(const Root& root, const std::string& program) {
   return !root.is_missing(program) || !root.is_missing("usr" + program);
@@ -123,13 +128,13 @@ void require_system(const Config& config, const std::optional<Root>& root,
   const auto holds_stage2 = [&](const std::string& path) { return is_below(stage2, path); };
   if (!root && std::ranges::none_of(bound, holds_stage2))
     throw root_error(config, fmt::format("there is no such directory, and no bind brings {}; "
-                                         "wanted: a directory with a system in it",
-                                         stage2));
+                                         "wanted: {}",
+                                         stage2, wanted_root(config)));
   // A link in the root may lead into what is bound.
   if (root && bound.empty() && !is_in(*root, stage2))
-    throw root_error(config, fmt::format("there is no {} in it; wanted: a directory with a system "
-                                         "in it, or the path of its init in STAGE2",
-                                         stage2));
+    throw root_error(
+        config, fmt::format("there is no {} in it; wanted: {}{}", stage2, wanted_root(config),
+                            config.command.empty() ? ", or the path of its init in STAGE2" : ""));
 }
 
 std::string reason_against_journal_link(const Root& root) {

@@ -20,8 +20,8 @@ std::optional<Root> open_root(const Config& config);
 // waiting: it opens some paths of the root as they are seen from the host.
 void refuse_traps(const Config& config, const Root& root);
 
-// Error, Exit::config, where the real init is neither in the root nor in what the command of
-// systemd-nspawn binds into it.
+// Error, Exit::config, where stage 2, the path of the real init or of the one program, is neither
+// in the root nor in what the command of systemd-nspawn binds into it.
 void require_system(const Config& config, const std::optional<Root>& root,
                     const std::string& stage2, const std::vector<std::string>& nspawn_command);
 

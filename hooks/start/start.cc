@@ -123,7 +123,7 @@ Start check_all(const Environment& environment, const Config& config) {
   }
   start.nix = look_at_nix(config);
   start.bound = bound_program(config, start.nix, start.programs);
-  require_system(config, start.root, stage2_path(config, start.nix),
+  require_system(config, start.root, stage2_command(config, start.nix).front(),
                  nspawn_command(start, start.nix));
   return start;
 }

@@ -49,7 +49,7 @@ void use_config(const Environment& environment) {
   for (const Nix& nix : {Nix{}, Nix{true, true, true, true, true}}) {
     const auto command = make_nspawn_command(config, environment, nix, "/container-init", true);
     fuzz::require(command.front() == "systemd-nspawn", "the command is systemd-nspawn's");
-    fuzz::require(command.back() == stage2_path(config, nix), "stage 2 comes last");
+    fuzz::require(command.back() == stage2_command(config, nix).back(), "stage 2 comes last");
   }
 }
 

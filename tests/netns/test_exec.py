@@ -65,7 +65,9 @@ def test_descriptors_after_waiting(network, build):
 @pytest.mark.parametrize("blocked", [set(), {signal.SIGUSR1, signal.SIGTERM}, {STOP_SIGNAL}],
                          ids=["none", "some", "stop"])
 @pytest.mark.parametrize("ignored", [set(), {signal.SIGHUP}], ids=["default", "ignored"])
-def test_signals(namespace, build, blocked, ignored):
+@pytest.mark.parametrize("first", [True, False], ids=["pid-1", "below-an-init"])
+def test_signals(namespace, build, blocked, ignored, first):
+    """The stop signal is blocked for the first process only: for another one it would stay so."""
     namespace.ip("link add host0 type veth peer name other")
 
     def prepare():
@@ -74,11 +76,12 @@ def test_signals(namespace, build, blocked, ignored):
             signal.signal(number, signal.SIG_IGN)
 
     def started(program):
-        return report(namespace.run([*program, build / "tests/stage2", "report"],
+        return report(namespace.run([*before, *program, build / "tests/stage2", "report"],
                                     {"LOCAL_ADDRESS": "10.1.0.2"}, preexec_fn=prepare))
 
+    before = ["unshare", "--pid", "--fork"] if first else []
     direct, through = started([]), started([build / "container-init"])
-    stop_bit = 1 << (STOP_SIGNAL - 1)
+    stop_bit = 1 << (STOP_SIGNAL - 1) if first else 0
     assert int(through["SigBlk"][0], 16) == int(direct["SigBlk"][0], 16) | stop_bit
     assert through["SigIgn"] == direct["SigIgn"]
     assert through["SigCgt"] == direct["SigCgt"]

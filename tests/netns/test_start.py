@@ -52,6 +52,15 @@ def test_arguments(starter):
         "", INSIDE, "/stage 2"]
 
 
+def test_program_in_place_of_an_init(starter):
+    variables = {"COMMAND": "/sbin/init 'two words' ''"}
+    assert starter.run(variables).returncode == 0
+    assert starter.arguments[6:9] == ["--as-pid2", "--notify-ready=no", "--kill-signal=SIGRTMIN+3"]
+    assert starter.arguments[-4:] == [INSIDE, "/sbin/init", "two words", ""]
+    printed = starter.run(variables, "--dry-run").stdout
+    assert f"  {INSIDE} \\\n  /sbin/init \\\n  'two words' \\\n  ''\n" in printed
+
+
 def test_environment(starter):
     """That of the unit goes on to systemd-nspawn: NOTIFY_SOCKET, above all."""
     given = starter.environment({"FOO": "a\nb", "NOTIFY_SOCKET": "@socket", "EMPTY": ""})
@@ -222,6 +231,17 @@ def test_root_without_a_system(starter, arguments):
                            "directory with a system in it, or the path of its init in STAGE2\n")
     assert not starter.called
     assert tree(starter.root).keys() == {".", "sbin"}
+
+
+@DRY
+def test_root_without_the_program(starter, tmp_path, arguments):
+    wanted = "wanted: a directory with the program of COMMAND in it\n"
+    for root, reason in ((starter.root, "there is no /bin/httpd in it"),
+                         (tmp_path / "typo", "there is no such directory, and no bind brings /bin/httpd")):
+        done = starter.run({"COMMAND": "/bin/httpd -f", "root": str(root)}, *arguments)
+        assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+        assert done.stderr == f'start: root="{root}": {reason}; {wanted}'
+    assert not starter.called
 
 
 @pytest.mark.parametrize("way", ["/lib/init", "../lib/init", "../../../lib/init"])

@@ -7,16 +7,20 @@ import pathlib
 import platform
 import random
 import shlex
+import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
 import debian
+import manual
 import namespace
 from container import library_binds, wait_until
 
 REGISTERED = "/run/systemd/machines"
+PAGES = pathlib.Path(__file__).parents[2] / "man"  # written for the paths that are installed here
 ADDRESSES = "HOST_ADDRESS=10.1.0.1\nLOCAL_ADDRESS=10.1.0.2\n"
 # A root that holds nothing but these links and stage 2 is Debian's, as far as programs go.
 USR = "--bind-ro=/usr"
@@ -35,7 +39,8 @@ def host(tmp_path_factory, debian_root, build):
                     "PREFIX=/usr/local", *sanitize], check=True, capture_output=True)
     with debian.booted(debian_root, build / "start", [
             f"--bind-ro={destination}/usr/local:/usr/local",
-            f"--bind-ro={build}/tests:/opt/tests"]) as booted:
+            f"--bind-ro={build}/tests:/opt/tests",
+            f"--bind-ro={shutil.which('busybox')}:/opt/busybox"]) as booted:
         yield booted
 
 
@@ -57,6 +62,16 @@ class Containers:
             f"cp /opt/tests/stage2 {root}/stage2\n"
             f"cat >/etc/containers/{name}.conf <<'END'\n{NO_LEAK_CHECK}\nSTAGE2=/stage2\n"
             f"EXTRA_NSPAWN_FLAGS={extra}\n{text}\nEND\n")
+
+    def configure_program(self, command, text="", name="web"):
+        """A container of one program, which is /busybox, beside what start makes in the root."""
+        self._names.append(name)
+        root = f"/var/lib/containers/{name}"
+        self.host.output_of(
+            f"mkdir -p /etc/containers {root}\ncp /opt/busybox {root}/busybox\n"
+            f"cat >/etc/containers/{name}.conf <<'END'\n{NO_LEAK_CHECK}\n"
+            f"EXTRA_NSPAWN_FLAGS={' '.join(self.libraries)}\n"
+            f"COMMAND={shlex.quote(shlex.join(command))}\n{text}\nEND\n")
 
     def systemctl(self, verb, name="web"):
         return self.host.run(f"{LOCALE}systemctl {verb} container@{name}")
@@ -393,9 +408,13 @@ def test_reload_of_a_container_with_nothing_in_it(containers):
     assert "env INSTANCE" not in journal
 
 
-def test_stop_at_any_moment(containers):
+@pytest.mark.parametrize("program", [False, True], ids=["init", "program"])
+def test_stop_at_any_moment(containers, program):
     """Of a start that may not be done yet. A stop that is lost lasts until TimeoutStopSec= is over."""
-    containers.configure("web", ADDRESSES)
+    if program:
+        containers.configure_program(["/busybox", "sleep", "1234"], ADDRESSES)
+    else:
+        containers.configure("web", ADDRESSES)
     order = random.Random(1)
     for _ in range(15):
         moment = order.uniform(0, 0.2)
@@ -419,3 +438,99 @@ def test_reboot_and_power_off(containers):
     containers.host.output_of(f"kill -{POWER_OFF} {second}")
     wait_until(lambda: containers.property("ActiveState") == "inactive", pause=0.05)
     assert containers.property("Result") == "success"
+
+
+# Without the network it ends at once: what it pings has to answer to the first packet.
+SERVE = """\
+/busybox ping -c1 -W{limit} 10.1.0.1 || exit 4
+/busybox ping -c1 -W{limit} fd01::1 || exit 6
+/busybox mkdir /srv && echo served >/srv/index.html
+exec /busybox httpd -f -p 80 -h /srv""".format(limit=debian.LONG)
+DUAL_STACK = f"{ADDRESSES}HOST_ADDRESS6=fd01::1\nLOCAL_ADDRESS6=fd01::2\n"
+
+
+def seconds_to(function):
+    begin = time.monotonic()
+    function()
+    return time.monotonic() - begin
+
+
+@USERS
+def test_program_that_serves(containers, users):
+    """In a root that holds nothing else it has its network from its first moment on."""
+    containers.configure_program(["/busybox", "sh", "-c", SERVE], f"PRIVATE_USERS={users}\n{DUAL_STACK}")
+    host = containers.host
+    containers.start()
+
+    def fetched(address):
+        return host.run(f"/opt/busybox wget -q -O - http://{address}/").stdout == "served\n"
+
+    wait_until(lambda: fetched("10.1.0.2") or containers.property("ActiveState") != "active", pause=0.05)
+    assert fetched("10.1.0.2") and fetched("[fd01::2]"), containers.journal()
+    took = seconds_to(lambda: containers.systemctl("stop"))
+    print(f"stopped in {took:.2f} s")
+    assert took < 5  # systemd-nspawn's own init would wait 90 s for one that does not end
+    assert (containers.property("ActiveState"), containers.property("Result"),
+            containers.property("ExecMainStatus")) == ("inactive", "success", "0")
+
+
+def test_program_of_the_manual(containers):
+    """As container.conf(5) shows it."""
+    example = manual.Example(PAGES / "container.conf.5", "cp /bin/busybox /var/lib/containers/web")
+    host = containers.host
+    containers.configure_program(["/busybox"])
+    with contextlib.ExitStack() as undone:
+        undone.callback(host.run, "rm /bin/busybox")
+        host.output_of("cp /opt/busybox /bin/busybox; " + example.script())
+        containers.start()
+        wait_until(lambda: host.run("busybox wget -q -O - http://10.0.0.2/").stdout == "hello\n", pause=0.05)
+        containers.systemctl("stop")
+
+
+@pytest.mark.parametrize("script,status,state,result", [
+    ("exit 0", "0", "inactive", "success"), ("exit 3", "3", "failed", "exit-code"),
+    ("exit 78", "78", "failed", "exit-code"), ("kill -KILL $$", "255", "failed", "exit-code")])
+def test_status_of_a_program(containers, script, status, state, result):
+    """It is the unit's."""
+    containers.configure_program(["/busybox", "sh", "-c", f"echo '<0>said'; {script}"])
+    drop_in = "/run/systemd/system/container@web.service.d"
+    containers.host.output_of(f"mkdir -p {drop_in} && printf '[Service]\\nRestart=no\\n' "
+                              f">{drop_in}/once.conf && systemctl daemon-reload")
+    with contextlib.ExitStack() as undone:
+        undone.callback(containers.host.run, f"rm -r {drop_in}; systemctl daemon-reload")
+        containers.systemctl("start")
+        wait_until(lambda: containers.property("ActiveState") == state, pause=0.05)
+        assert containers.property("ExecMainStatus") == status
+        assert containers.property("Result") == result
+        assert ("<0>said", "6", "container web") in messages(containers.host)
+
+
+def test_program_that_fails_runs_again(containers):
+    once = "/busybox mkdir /ran && exit 3; exec /busybox sleep 1234"
+    containers.configure_program(["/busybox", "sh", "-c", once])
+    containers.systemctl("start")
+    wait_until(lambda: containers.property("NRestarts") == "1"
+               and containers.property("ActiveState") == "active", pause=0.05)
+
+
+def test_program_has_all_signals_and_no_zombies(containers):
+    """No signal is blocked for it, and what it leaves behind is not its own to wait for."""
+    leave = "(/busybox sleep 0.1 &); /busybox grep Sig /proc/self/status; exec /busybox sleep 1234"
+    containers.configure_program(["/busybox", "sh", "-c", leave], ADDRESSES)
+    host = containers.host
+    containers.start()
+    wait_until(lambda: "SigBlk:\t0000000000000000" in containers.journal(), pause=0.05)
+    wait_until(lambda: host.running("/usr/local/libexec/container-init") == [])  # the waiter is done
+    leader = containers.leader()
+    wait_until(lambda: len(host.output_of(f"cat /proc/{leader}/task/{leader}/children").split()) == 1,
+               pause=0.05)
+
+
+def test_reload_of_a_program(containers):
+    containers.configure_program(["/busybox", "sleep", "1234"])
+    containers.start()
+    assert containers.systemctl("reload").returncode != 0
+    assert "reload: RELOAD_COMMAND is not set, and container web has no " in containers.journal()
+    containers.configure_program(["/busybox", "sleep", "1234"], "RELOAD_COMMAND=/busybox touch /here")
+    assert containers.systemctl("reload").returncode == 0, containers.journal()
+    assert containers.host.succeeds("test -e /var/lib/containers/web/here")

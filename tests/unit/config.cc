@@ -96,6 +96,7 @@ constexpr auto kTmpfs = "absolute paths, each with [:OPTIONS]"sv;
 constexpr auto kSignal = "a signal name, as in SIGTERM or SIGRTMIN+3"sv;
 constexpr auto kQuoted = "words, quoted as in a shell"sv;
 constexpr auto kCommand = "the path of a program and its arguments, quoted as in a shell"sv;
+constexpr auto kNoInit = "one of them, as a program runs in place of an init"sv;
 constexpr auto kOneEach = "one each for the two ends of the pair"sv;
 constexpr auto kAnotherMachine = "the address of another machine as gateway"sv;
 constexpr auto kOneOfThem = "one of them, as nothing can be made for a namespace that exists"sv;
@@ -274,6 +275,10 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
      R"(EXTRA_NSPAWN_FLAGS="--bind='/a": the single quote at character 8 is not closed)", kQuoted},
     {"EXTRA_NSPAWN_FLAGS=\"",
      R"(EXTRA_NSPAWN_FLAGS="\"": the double quote at character 1 is not closed)", kQuoted},
+    {"COMMAND=httpd -f", R"(COMMAND="httpd": not an absolute path)", kCommand},
+    {"COMMAND=''", R"(COMMAND="": not an absolute path)", kCommand},
+    {"COMMAND=/httpd \"-f",
+     R"(COMMAND="/httpd \"-f": the double quote at character 8 is not closed)", kCommand},
     {"EXTRA_NSPAWN_FLAGS=a\\",
      R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 escapes nothing)", kQuoted},
 });
@@ -486,6 +491,26 @@ TEST_CASE("a network namespace that exists excludes every pair") {
     CHECK(web_faults({kSet, allowed}).empty());
   }
   CHECK(web_faults({kSet, "PRIVATE_NETWORK=0"}).empty());
+}
+
+TEST_CASE("a program excludes what is said of an init") {
+  constexpr auto kSet = "COMMAND=/bin/httpd -f -h '/srv/my files'"sv;
+  CHECK(web({kSet}).command == Lines{"/bin/httpd", "-f", "-h", "/srv/my files"});
+  for (const std::string_view excluded :
+       {"STAGE2=/init", "SYSTEM_PATH=/system", "FLAKE=a", "KILL_SIGNAL=SIGTERM"}) {
+    CAPTURE(excluded);
+    CHECK(web_faults({kSet, excluded}) ==
+          Lines{fault(fmt::format("COMMAND and {} are both set", name_of(excluded)), kNoInit)});
+    CHECK(web_faults({"COMMAND=", excluded}).empty());
+    CHECK(web_faults({kSet, excluded.substr(0, excluded.find('=') + 1)}).empty());
+  }
+  for (const std::string_view flag : {"--boot", "-b"}) {
+    const std::string flags = fmt::format("EXTRA_NSPAWN_FLAGS=-q {}", flag);
+    CHECK(
+        web_faults({kSet, flags}) ==
+        Lines{fault(fmt::format("COMMAND is set, and EXTRA_NSPAWN_FLAGS has {}", flag), kNoInit)});
+    CHECK(web_faults({flags}).empty());
+  }
 }
 
 TEST_CASE("all faults are reported at once, in a fixed order") {

@@ -101,6 +101,31 @@ TEST_CASE("each variable is a flag") {
   }
 }
 
+TEST_CASE("a program runs below systemd-nspawn's own init, which does not wait for it") {
+  const Words command =
+      command_of({"COMMAND=/bin/httpd -f -h '/my files'", "LOCAL_ADDRESS=10.0.0.2"});
+  CHECK(command == Words{"systemd-nspawn",
+                         "--keep-unit",
+                         "--settings=yes",
+                         "-M",
+                         "web",
+                         "-D",
+                         "/c",
+                         "--network-veth",
+                         "--as-pid2",
+                         "--notify-ready=no",
+                         "--kill-signal=SIGRTMIN+3",
+                         kJournal,
+                         "--setenv=LOCAL_ADDRESS=10.0.0.2",
+                         kCarrier,
+                         "--bind-ro=/opt/container-init:/run/container-init/container-init",
+                         kInside,
+                         "/bin/httpd",
+                         "-f",
+                         "-h",
+                         "/my files"});
+}
+
 TEST_CASE("every variable that makes a pair asks for it") {
   for (const std::string assignment :
        {"HOST_ADDRESS=10.0.0.1", "HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS=10.0.0.2",
@@ -287,7 +312,8 @@ TEST_CASE("stage 2 is the one that is named, else that of a NixOS, else the usua
     Assignments all = assignments;
     all.emplace_back("INSTANCE=web");
     const Nix nix{.has_store = has_system, .has_system = has_system};
-    CHECK(stage2_path(parse_config(Environment(std::move(all))), nix) == path);
+    CHECK(stage2_command(parse_config(Environment(std::move(all))), nix) ==
+          Words{std::string(path)});
     CHECK(command_of(assignments, nix).back() == path);
   }
 }

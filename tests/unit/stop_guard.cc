@@ -2,6 +2,7 @@
 #include "hooks/start/stop_guard.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -36,27 +37,44 @@ constexpr int kNotStopped = 11;
 
 constexpr timespec kMoment{0, 20'000'000};
 
+// How long the container waits for a stop, in milliseconds: one that comes may come late on a
+// machine that is busy, and one that must not come would be there soon.
+constexpr int kUntilItComes = 20'000;
+constexpr int kLongEnough = 400;
+
 // PID 1 of the container: takes the stop signal after a while, as if it had to start first.
-void run_container() {
+void run_container(int patience) {
   nanosleep(&kMoment, nullptr);
   block_stop_signal();
   const Descriptor stop = open_stop_signal();
   pollfd readable{stop.get(), POLLIN, 0};
-  constexpr int kPatience = 400;
-  _exit(poll(&readable, 1, kPatience) == 1 ? kStopped : kNotStopped);
+  _exit(poll(&readable, 1, patience) == 1 ? kStopped : kNotStopped);
+}
+
+// The same of systemd-nspawn's own init: the signals that it waits for do not show as blocked.
+void run_init_of_nspawn(int patience) {
+  nanosleep(&kMoment, nullptr);
+  block_stop_signal();
+  prctl(PR_SET_NAME, "(sd-stubinit)");
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, kStopSignal);
+  const timespec time{patience / 1000, patience % 1000 * 1'000'000L};
+  _exit(sigtimedwait(&stop, nullptr, &time) == kStopSignal ? kStopped : kNotStopped);
 }
 
 // Has one child, the container, and its exit status. Forgets a stop that it is asked for.
-void run_nspawn(bool is_asked_to_stop) {
+void run_nspawn(bool is_asked_to_stop, void (*run_init)(int)) {
   keep_trace_of_stop();
   if (is_asked_to_stop) kill(getpid(), SIGCONT);
-  Child container(run_container, pid_namespace());
+  Child container([=] { run_init(is_asked_to_stop ? kUntilItComes : kLongEnough); },
+                  pid_namespace());
   _exit(WEXITSTATUS(container.wait()));
 }
 
 // As waitpid(2) gives it, of systemd-nspawn under the eyes of the guard.
-int guarded(bool is_asked_to_stop, bool sends_stop_signal) {
-  Child nspawn([=] { run_nspawn(is_asked_to_stop); });
+int guarded(bool is_asked_to_stop, bool sends_stop_signal, void (*run_init)(int) = run_container) {
+  Child nspawn([=] { run_nspawn(is_asked_to_stop, run_init); });
   repeat_lost_stop({.process = nspawn.pid(),
                     .pidfd = open_process(nspawn.pid()),
                     .container_init = {},
@@ -96,6 +114,12 @@ TEST_CASE("a stop that came too early is repeated to the container") {
   CHECK(WEXITSTATUS(status) == kStopped);
 }
 
+TEST_CASE("also to systemd-nspawn's own init") {
+  if (!has_pid_namespaces()) return;
+  CHECK(WEXITSTATUS(guarded(true, true, run_init_of_nspawn)) == kStopped);
+  CHECK(WEXITSTATUS(guarded(false, true, run_init_of_nspawn)) == kNotStopped);
+}
+
 TEST_CASE("or to systemd-nspawn, where it sends another signal") {
   if (!has_pid_namespaces()) return;
   const int status = guarded(true, false);
@@ -126,7 +150,7 @@ TEST_CASE("a child that is no container is not taken for one") {
   Child nspawn([] {
     keep_trace_of_stop();
     kill(getpid(), SIGCONT);
-    Child helper(run_container);  // in no namespace of its own
+    Child helper([] { run_container(kLongEnough); });  // in no namespace of its own
     _exit(WEXITSTATUS(helper.wait()));
   });
   repeat_lost_stop({.process = nspawn.pid(),
