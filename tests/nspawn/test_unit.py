@@ -534,3 +534,39 @@ def test_reload_of_a_program(containers):
     containers.configure_program(["/busybox", "sleep", "1234"], "RELOAD_COMMAND=/busybox touch /here")
     assert containers.systemctl("reload").returncode == 0, containers.journal()
     assert containers.host.succeeds("test -e /var/lib/containers/web/here")
+
+
+@pytest.fixture
+def machine(containers, request):
+    """A machine "web" for machinectl(1), with the files that container-init(8) shows."""
+    host = containers.host
+    example = manual.Example(PAGES / "container-init.8", "/etc/systemd/nspawn/web.nspawn")
+    request.addfinalizer(lambda: host.run(
+        f"machinectl terminate web; rm -rf /var/lib/machines/web {' '.join(example.files)}; "
+        "systemctl daemon-reload; systemctl reset-failed"))
+    host.output_of("cd /var/lib/machines && mkdir -p web/sbin web/usr web/etc && touch web/etc/os-release && "
+                   f"cp /opt/tests/stage2 web/sbin/init\n{example.script()}systemctl daemon-reload")
+    libraries = [flag.replace("--bind-ro=", "BindReadOnly=") for flag in containers.libraries]
+    host.output_of("cat >>/etc/systemd/nspawn/web.nspawn <<'END'\n" + "\n".join(libraries) + "\nEND\n")
+    return "systemd-nspawn@web.service"
+
+
+def test_machinectl_start(host, machine):
+    """systemd's own unit: both ends are configured, also after it was killed, and it stops at once."""
+
+    def state():
+        return host.output_of(f"systemctl show --property=ActiveState --value {machine}").strip()
+
+    def start_and_look():
+        host.output_of(f"machinectl start web && /opt/busybox ping -c1 -W{debian.LONG} 10.0.0.2")
+        leader = host.output_of("machinectl show --property=Leader --value web").strip()
+        host.output_of(f"nsenter --net --target {leader} -- /opt/busybox ping -c1 10.0.0.1")
+        wait_until(lambda: host.output_of(f"cat /proc/{leader}/comm") == "init\n")
+
+    start_and_look()
+    host.output_of(f"systemctl kill --kill-whom=main --signal=KILL {machine}")
+    wait_until(lambda: state() == "failed")
+    start_and_look()
+    host.output_of(f"systemctl stop {machine}")
+    assert state() == "inactive"
+    assert not host.succeeds("ip link show dev ve-web")
