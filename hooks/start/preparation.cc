@@ -37,6 +37,8 @@ constexpr std::string_view kMachineId = "etc/machine-id";
 constexpr std::array<std::string_view, 2> kFiles = {"etc/os-release", kMachineId};
 constexpr std::string_view kHostname = "etc/hostname";
 constexpr std::string_view kResolvConf = "etc/resolv.conf";
+// The first line of each copy. Where the container itself has written it, it loses its own file.
+constexpr std::string_view kCopied = "# Copied from the host by container-init.\n";
 
 struct HostDirectory {
   std::string path;
@@ -66,12 +68,29 @@ void update_flake(const Config& config) {
                                               : fmt::format("exit status {}", done.status)));
 }
 
-void copy_resolv_conf(const Config& config, const Root& root, const Log& log) {
+bool has_copied_resolv_conf(const Root& root) {
+  if (root.kind_of(kResolvConf, Root::Links::do_not_follow) != S_IFREG) return false;
+  const auto text = root.read_regular_file(kResolvConf);
+  return text && text->starts_with(kCopied);
+}
+
+// What the host had then may lead nowhere now.
+void remove_copied_resolv_conf(const Root& root, const Log& log) {
+  if (!has_copied_resolv_conf(root)) return;
+  root.remove_file(kResolvConf);
+  log.notice(
+      fmt::format("removed {} of the root, copied from the host by an earlier start", kResolvConf));
+}
+
+void update_resolv_conf(const Config& config, const Root& root, const Log& log) {
+  if (!config.copy_resolv_conf) return remove_copied_resolv_conf(root, log);
   const ResolvConf chosen = find_resolv_conf(has_private_network(config));
   const bool is_mounted = root.has_mount("etc");
-  if (chosen.text && !is_mounted) return root.replace_file(kResolvConf, *chosen.text);
+  if (chosen.text && !is_mounted)
+    return root.replace_file(kResolvConf, std::string(kCopied) + *chosen.text);
   log.warning(fmt::format("no resolv.conf is copied: {}",
                           is_mounted ? "etc of the root is behind a mount" : chosen.reason));
+  remove_copied_resolv_conf(root, log);
 }
 
 // systemd-nspawn reads the file by its path from the host: a link would show it the host's own.
@@ -128,7 +147,7 @@ void prepare_root(const Config& config, const Log& log) {
   for (const auto& [path, mode] : kDirectories) root.make_directory(path, mode);
   replace_machine_id_link(root, log);
   for (const auto path : kFiles) root.make_file(path);
-  if (config.copy_resolv_conf) copy_resolv_conf(config, root, log);
+  update_resolv_conf(config, root, log);
   replace_name_of_host(config, root, log);
   warn_of_open_root(config, root, log);
 }
@@ -151,8 +170,13 @@ std::string preparation_commands(const Config& config, const std::optional<Root>
     text += fmt::format("install -d -m {:o} {}\n", mode, in_root(path));
   for (const auto path : kFiles) text += fmt::format("touch {}\n", in_root(path));
   const ResolvConf chosen = find_resolv_conf(has_private_network(config));
-  if (config.copy_resolv_conf && chosen.text)
-    text += fmt::format("cp --remove-destination {} {}\n", chosen.source, in_root(kResolvConf));
+  const bool is_copied = config.copy_resolv_conf && chosen.text;
+  if (is_copied || (root && has_copied_resolv_conf(*root)))
+    text += fmt::format("rm -f {}\n", in_root(kResolvConf));
+  if (is_copied)
+    text +=
+        fmt::format("echo {} | cat - {} >{}\n", shell_quote(kCopied.substr(0, kCopied.size() - 1)),
+                    chosen.source, in_root(kResolvConf));
   if (root && has_name_of_host(config, *root))
     text += fmt::format("echo {} >{}\n", config.instance, in_root(kHostname));
   return text;

@@ -114,6 +114,12 @@ void Root::replace_file(std::string_view path, std::string_view text) const {
   throw system_error(error, "write " + path_on_host(path));
 }
 
+void Root::remove_file(std::string_view path) const {
+  const auto [parent, name] = split_last(path);
+  if (unlinkat(directory(parent).get(), std::string(name).c_str(), 0) != 0 && errno != ENOENT)
+    throw system_error(errno, "remove " + path_on_host(path));
+}
+
 bool Root::has_symlink(std::string_view path) const {
   return !open(path, O_PATH, RESOLVE_NO_SYMLINKS).is_open() && errno == ELOOP;
 }

@@ -35,6 +35,9 @@ class Root {
   // In place of what is there, at once: nobody sees a part of it.
   void replace_file(std::string_view path, std::string_view text) const;
 
+  // One that is gone already is no error.
+  void remove_file(std::string_view path) const;
+
   // Whether the path, as far as it exists, leads through a symbolic link, or across a mount.
   bool has_symlink(std::string_view path) const;
   bool has_mount(std::string_view path) const;

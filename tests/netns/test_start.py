@@ -178,7 +178,7 @@ def test_root(starter):
         "var/lib/private": 0o700, "root": 0o700, "etc/os-release": 0o644, "etc/machine-id": 0o644,
         "etc/resolv.conf": 0o644, "sbin": 0o755, "sbin/init": 0o644}
     assert first["etc/os-release"][2] == first["etc/machine-id"][2] == ""
-    assert first["etc/resolv.conf"][2] == "nameserver 192.0.2.1\n"
+    assert first["etc/resolv.conf"][2] == COPIED + "nameserver 192.0.2.1\n"
     assert tree(starter.run_directory).keys() == {".", "containers"}
     assert (starter.run_directory / "containers").stat().st_mode & 0o7777 == 0o700
     assert starter.run().returncode == 0
@@ -564,6 +564,7 @@ def test_hostname_behind_a_link(starter):
 
 PUBLIC, STUB_RESOLVER = "nameserver 192.0.2.1\n", "nameserver 127.0.0.53\nsearch a\n"
 OF_RESOLVED = "nameserver 192.0.2.2\n"
+COPIED = "# Copied from the host by container-init.\n"
 NO_SERVER = "/etc/resolv.conf names no server that the container could reach"
 PRIVATE = {"PRIVATE_NETWORK": "1"}
 
@@ -600,7 +601,34 @@ def test_resolv_conf(starter, host, resolved, variables, copied, reason):
     done = starter.run(variables)
     assert done.returncode == 0
     assert done.stderr == (f"start: no resolv.conf is copied: {reason}\n" if reason else "")
-    assert own.read_text() == (copied or "the container's own")
+    assert own.read_text() == (COPIED + copied if copied else "the container's own")
+
+
+@pytest.mark.parametrize("variables,kept,reason", [
+    (PRIVATE, COPIED + "nameserver 192.0.2.9\n", NO_SERVER),
+    ({"COPY_RESOLV_CONF": "0"}, COPIED, ""),
+    (PRIVATE, "nameserver 192.0.2.9\n" + COPIED, NO_SERVER),
+    (PRIVATE, "link", NO_SERVER),
+], ids=["copied", "unwanted", "own", "link"])
+def test_an_earlier_copy_of_resolv_conf_is_removed(starter, variables, kept, reason):
+    """It may lead nowhere. What the container itself has put there stays."""
+    starter.resolv_conf.write_text("nameserver 127.0.0.53\n")
+    own = starter.root / "etc/resolv.conf"
+    own.parent.mkdir(parents=True)
+    if kept == "link":
+        (own.parent / "copy").write_text(COPIED)
+        own.symlink_to("copy")
+    else:
+        own.write_text(kept)
+    printed = starter.run(variables, "--dry-run").stdout
+    done = starter.run(variables)
+    assert done.returncode == 0
+    ours = kept.startswith(COPIED)
+    removed = "start: removed etc/resolv.conf of the root, copied from the host by an earlier start\n"
+    assert done.stderr == ((f"start: no resolv.conf is copied: {reason}\n" if reason else "")
+                           + (removed if ours else ""))
+    assert own.exists() != ours
+    assert (f"rm -f {own}\n" in printed) == ours
 
 
 # Claims of links
