@@ -119,11 +119,12 @@ endef
 
 # One archive for each folder. It is made only if it links with nothing but the folders that it may
 # use; these are listed here, each before those that it uses itself.
-FOLDERS = common/base common/network common/config hooks hooks/start hooks/reload
+FOLDERS = common/base common/network common/config init hooks hooks/start hooks/reload
 
 USES_common/base    =
 USES_common/network = common/base
 USES_common/config  = common/network $(USES_common/network)
+USES_init           = common/config $(USES_common/config)
 USES_hooks          = common/config $(USES_common/config)
 USES_hooks/start    = hooks $(USES_hooks)
 USES_hooks/reload   = hooks $(USES_hooks)
@@ -135,7 +136,7 @@ MAIN_start          = hooks/start/start
 MAIN_post-start     = hooks/post-start
 MAIN_reload         = hooks/reload/reload
 
-LINKS_container-init = common/config $(USES_common/config)
+LINKS_container-init = init $(USES_init)
 LINKS_pre-start      = hooks $(USES_hooks)
 LINKS_start          = hooks/start $(USES_hooks/start)
 LINKS_post-start     = hooks $(USES_hooks)

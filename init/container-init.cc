@@ -19,6 +19,7 @@
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
+#include "init/networkd_files.h"
 
 using namespace container_init;
 
@@ -112,6 +113,7 @@ int run(const Options& options, const Log& log) {
     return 0;
   }
   configure_network(network, log);
+  if (getpid() == 1) write_networkd_files(network, log);  // else /run is not a container's
   if (is_stop_signal_pending()) return 0;
   exec_program(options.operands);
 }

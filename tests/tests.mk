@@ -51,7 +51,7 @@ $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 UNIT_OBJECTS = $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/unit/*.cc))
 CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
-ARCHIVES = hooks/start hooks/reload $(USES_hooks/start)
+ARCHIVES = hooks/start hooks/reload init $(USES_hooks/start)
 
 $(BUILD)/tests/unit-tests: $(UNIT_OBJECTS) $(ARCHIVES:%=$(BUILD)/%.a) $(LIBMNL_A)
 	$(call say,LD,$@)
@@ -167,7 +167,7 @@ run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/be
 # Lint
 
 # clang-tidy does not know the macros of Catch2.
-LINTED  = $(wildcard $(foreach folder,$(FOLDERS) init tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
+LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
             tests/bench/*.c tests/faults/*.c)
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
 SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root debian-root run run-one surroundings) \

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Containers that boot systemd."""
 
+import pathlib
 import shlex
 import statistics
 import time
+
+import pytest
 
 from container import wait_until
 from host import LONG, PAIR, PROGRAMS, assert_reachable, seconds_to, succeed
@@ -111,3 +114,92 @@ def test_time_to_first_answer(debian, record_property):
                         f"median of {len(times)} {statistics.median(times):.2f} s, "
                         f"{min(times):.2f} to {max(times):.2f} s")
     assert statistics.median(early) < statistics.median(late)
+
+
+# Wants network-online.target, as many services do, and cannot be told which links that means.
+ONLINE = """
+[Unit]
+Wants=network-online.target
+After=network-online.target
+Before=multi-user.target
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+ExecStart=touch /run/online
+"""
+# On the host's side of a bridge, the only one who knows of DHCP in the tests: networkd.
+SERVER = """\
+[Match]
+Name=br0
+
+[Network]
+Address=10.3.0.1/24
+DHCPServer=yes
+"""
+
+
+@pytest.fixture
+def networked(debian):
+    """Makes containers that run systemd-networkd and wait until it calls them online."""
+
+    def make(**variables):
+        web, root = debian(**variables)
+        root.add_unit("online.service", ONLINE, "multi-user.target")
+        for unit, target in (("systemd-networkd.service", "multi-user.target"),
+                             ("systemd-networkd-wait-online.service", "network-online.target")):
+            wants = root.root / f"etc/systemd/system/{target}.wants"
+            wants.mkdir(exist_ok=True)
+            (wants / unit).symlink_to(f"/lib/systemd/system/{unit}")
+        return web, root
+
+    return make
+
+
+EXTRA_INSIDE = {"EXTRA_VETHS": "lan0:eth1,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2"}
+
+
+@pytest.mark.parametrize("variables", [
+    {**PAIR, **EXTRA_INSIDE},
+    {"HOST_BRIDGE": "br0", "LOCAL_ADDRESS": "10.3.0.2/24"},
+], ids=["pairs", "bridge"])
+def test_networkd_inside_keeps_what_is_configured(host, networked, variables):
+    """It is online at once, also where no router answers, and still so after networkd was restarted."""
+    host.add_bridge("br0", "10.3.0.1/24")
+    web, _ = networked(**variables)
+    elapsed = seconds_to(web.start)
+    assert web.inside("/run/online").exists()
+    inside = web.network()
+    assert host.pings(*web.locals())
+    before = {link: inside.addresses(link) for link in inside.links()}, inside.routes()
+    succeed("nsenter", "--all", "--target", web.leader(), "systemctl", "restart", "systemd-networkd",
+            "systemd-networkd-wait-online")
+    assert ({link: inside.addresses(link) for link in inside.links()}, inside.routes()) == before
+    assert host.pings(*web.locals())
+    assert elapsed < 40
+
+
+def test_networkd_inside_a_bridge_asks_for_addresses(host, networked):
+    """With no file in the container."""
+    host.add_bridge("br0")
+    server = pathlib.Path("/run/systemd/network/50-br0.network")
+    server.parent.mkdir(exist_ok=True)
+    server.write_text(SERVER)
+    succeed("systemctl", "start", "systemd-networkd.service")
+    try:
+        web, _ = networked(HOST_BRIDGE="br0")
+        web.start()
+        assert web.inside("/run/online").exists()
+        address, = (address for address in web.network().addresses("eth0") if ":" not in address)
+        assert host.pings(address.partition("/")[0])
+    finally:
+        server.unlink()
+        succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")
+
+
+def test_networkd_inside_heeds_the_container_s_own_file(networked):
+    web, root = networked(**PAIR)
+    (root.root / "etc/systemd/network/eth0.network").write_text(
+        "[Match]\nName=eth0\n[Network]\nAddress=10.9.0.2/24\nIPv6AcceptRA=no\n")
+    web.start()
+    assert "10.9.0.2/24" in web.network().addresses("eth0")
