@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -29,17 +30,24 @@ bool is_alone_in(const std::string& directory) {
 
 }  // namespace
 
-Descriptor open_subgroup(const std::string& name) {
-  if (!has_unified_hierarchy()) return Descriptor();
+Subgroup make_subgroup(const std::string& name) {
+  if (!has_unified_hierarchy()) return Subgroup{};
   const std::string own = own_control_group();
-  if (own.empty() || !is_alone_in(own)) return Descriptor();
-  const std::string path = own + '/' + name;
+  if (own.empty() || !is_alone_in(own)) return Subgroup{};
+  std::string path = own + '/' + name;
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
     throw system_error(errno, "make control group " + path,
                        errno == EROFS ? "ProtectControlGroups= cannot be used" : "");
   Descriptor file(open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.is_open()) throw system_error(errno, "open control group " + path);
-  return file;
+  return {std::move(path), std::move(file)};
+}
+
+void remove_subgroup(const std::string& path) {
+  if (path.empty()) return;
+  const std::string supervisor = parent_directory(path) + "/supervisor/cgroup.procs";
+  const Descriptor file(open(supervisor.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.is_open() && write_all(file.get(), "0")) rmdir(path.c_str());
 }
 
 }  // namespace container_init

@@ -114,12 +114,16 @@ bool close_other_descriptors(const Waiter& waiter) {
 
 // Forks a second time, so that the waiter becomes a child of the service manager: systemd-nspawn
 // would take one of its own for a process of the container. Gives errno, 0 where all went well.
-int fork_waiter(Waiter& waiter, const Descriptor& control_group) {
-  if (control_group.is_open() && !write_all(control_group.get(), "0")) return errno;
+int fork_waiter(Waiter& waiter, const Subgroup& group) {
+  if (group.processes.is_open() && !write_all(group.processes.get(), "0")) return errno;
   if (!close_other_descriptors(waiter)) return errno;
   const pid_t child = fork();
   if (child < 0) return errno;
-  if (child == 0) _exit(wait_and_configure(waiter));
+  if (child == 0) {
+    const int status = wait_and_configure(waiter);
+    if (status == 0) remove_subgroup(group.path);
+    _exit(status);
+  }
   return 0;
 }
 
@@ -131,9 +135,9 @@ void leave_waiter(const Config& config, const BoundProgram& program, const Log& 
                 .program = program,
                 .nspawn = this_as_nspawn(config, program)};
   if (waiter.links.empty() && !program.is_copy && !waiter.guards_stop) return;
-  const Descriptor control_group = open_subgroup("waiter");
+  const Subgroup group = make_subgroup("waiter");
   const pid_t child = fork();
-  if (child == 0) _exit(fork_waiter(waiter, control_group));
+  if (child == 0) _exit(fork_waiter(waiter, group));
   const int error = child < 0 ? errno : wait_for_child(child);
   if (error != 0)  // from 128 on a signal ended it
     throw system_error(error < 128 ? error : ECHILD,

@@ -14,6 +14,7 @@ import pytest
 
 from combinations import ADDRESSES
 from container import AS_UNIT, CONTAINER_VARIABLES, LONG, sleeps, status_field, wait_until
+from control_group import ControlGroup
 from namespace import NO_LEAK_CHECK
 from starter import tree
 
@@ -893,6 +894,35 @@ def test_waiter_stands_by_itself(starter):
     assert opened["2"] == os.readlink(f"/proc/{started.pid}/fd/2")
     others = sorted(target.partition("[")[0] for fd, target in opened.items() if fd not in "012")
     assert others == ["anon_inode:", "socket:", "socket:"]
+
+
+UNIFIED = ["sh", "-ec", 'mount -n -t cgroup2 cgroup2 /sys/fs/cgroup; exec "$@"', "sh"]
+OWN_GROUP = "own=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)\n"
+
+
+@pytest.fixture
+def group(skip_without):
+    """A control group as that of a unit."""
+    skip_without("root")
+    made = ControlGroup()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("made,left", [("supervisor", ["supervisor"]), ("other", ["other", "waiter"])],
+                         ids=["nspawn", "other"])
+def test_control_group_of_the_waiter(group, starter, made, left):
+    """It goes with the waiter, which leaves it for that of systemd-nspawn."""
+    starter.act(OWN_GROUP + f'mkdir "$own/{made}"; echo $$ >"$own/{made}/cgroup.procs"\n'
+                'echo "$own" >"$0.group"\n'
+                'cat "$own/waiter/cgroup.procs" >"$0.waiter"\n'
+                "ip link add ve-web type veth peer name host0\nexec sleep 60")
+    started = starter.start(DUAL_STACK, before=[*group.enter, *UNIFIED])
+    wait_until(lambda: "ve-web" in starter.network.host.links() and not starter.waiters(), pause=0.05)
+    assert len((starter.bin / "systemd-nspawn.waiter").read_text().split()) == 1
+    own = (starter.bin / "systemd-nspawn.group").read_text().strip()
+    seen = pathlib.Path(f"/proc/{started.pid}/root{own}")
+    assert sorted(entry.name for entry in seen.iterdir() if entry.is_dir()) == left
 
 
 def test_nothing_of_the_waiter_s_in_nspawn(starter):
