@@ -13,6 +13,7 @@
 
 #include "common/base/error.h"
 #include "common/base/words.h"
+#include "common/config/variables.h"
 
 namespace container_init {
 namespace {
@@ -29,12 +30,20 @@ void refuse_name_of_podman(std::string_view instance) {
                                           instance));
 }
 
+std::vector<std::string_view> config_files(const Environment& environment) {
+  return split_words(environment.get("CONFIG_FILES").value_or(std::string_view{}));
+}
+
+bool is_of_nixos(std::string_view path) {
+  return path.find("/nixos-containers/") != std::string_view::npos;
+}
+
 bool is_missing(std::string_view path) { return access(std::string(path).c_str(), F_OK) != 0; }
 
 }  // namespace
 
 void check_config_files(const Environment& environment) {
-  const auto files = split_words(environment.get("CONFIG_FILES").value_or(std::string_view{}));
+  const auto files = config_files(environment);
   if (files.empty()) return;
   refuse_name_of_podman(environment.get("INSTANCE").value_or(std::string_view{}));
   if (!std::ranges::all_of(files, is_missing)) return;
@@ -42,6 +51,14 @@ void check_config_files(const Environment& environment) {
   for (const auto file : files)
     text += fmt::format("{}{}", text.empty() ? "no " : " and no ", file);
   throw Error(Exit::config, text + ": there is no such container");
+}
+
+std::optional<std::string> default_private_users(const Environment& environment) {
+  const auto users = environment.get("DEFAULT_PRIVATE_USERS");
+  if (!users || environment.get(variable("PRIVATE_USERS").name)) return std::nullopt;
+  for (const auto file : config_files(environment))
+    if (is_of_nixos(file) && !is_missing(file)) return std::nullopt;
+  return std::string(*users);
 }
 
 }  // namespace container_init

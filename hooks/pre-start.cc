@@ -2,7 +2,10 @@
 // pre-start: checks the configuration, removes what an earlier run of the container left behind and
 // waits for the links that the container needs.
 
+#include <stdlib.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include <fmt/core.h>
 
@@ -133,12 +136,21 @@ void warn_of_shared_network(const Environment& environment, const Log& log) {
       "without this warning");
 }
 
+// For this program and the one that it executes.
+void set_default_users(const Environment& environment) {
+  const std::string name(variable("PRIVATE_USERS").name);
+  const auto users = default_private_users(environment);
+  if (users && setenv(name.c_str(), users->c_str(), 1) != 0)
+    throw system_error(errno, "set " + name);
+}
+
 int run(const Options& options, const Log& log) {
   return run_with_status([&] {
-    const Environment environment(environ);
-    check_config_files(environment);
-    const Config config = parse_config(environment);
-    warn_of_shared_network(environment, log);
+    const Environment given(environ);
+    check_config_files(given);
+    set_default_users(given);
+    const Config config = parse_config(Environment(environ));
+    warn_of_shared_network(given, log);
     clean_up_and_wait(config, options.dry_run, log);
     if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
     return 0;

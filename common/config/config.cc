@@ -194,6 +194,17 @@ void check_network_namespace(Reader& reader) {
                       known.name));
 }
 
+// To join a network namespace, a process needs a capability in the user namespace that owns it.
+void check_users_of_namespace(Reader& reader, const Config& config) {
+  const std::string& users = config.private_users;
+  if (config.network_namespace_path.empty() || users.empty() || users == "no") return;
+  reader.fault(
+      fmt::format("NETWORK_NAMESPACE_PATH is set, and PRIVATE_USERS is {}{}; wanted: "
+                  "PRIVATE_USERS=no, as a container with a user namespace cannot join the network "
+                  "namespace of another",
+                  quote(users), users == "pick" ? ", the default of container@.service" : ""));
+}
+
 // An option of EXTRA_NSPAWN_FLAGS that gives the container a network of its own.
 bool is_network_flag(const std::string& flag) {
   return flag.starts_with("--private-network") || flag.starts_with("--network-") || flag == "-n";
@@ -266,6 +277,11 @@ bool has_private_network(const Config& config) {
          !config.macvlans.empty();
 }
 
+bool has_shifted_users(const Config& config) {
+  const std::string& users = config.private_users;
+  return !users.empty() && users != "no" && users != "identity" && users != "0";
+}
+
 bool names_variables(const Environment& environment) {
   return std::ranges::any_of(environment.assignments(), [](std::string_view assignment) {
     const auto name = assignment.substr(0, assignment.find('='));
@@ -323,6 +339,7 @@ Config parse_config(const Environment& environment) {
   config.private_users = reader.checked(variable("PRIVATE_USERS"), is_private_users);
   config.network_namespace_path =
       reader.checked(variable("NETWORK_NAMESPACE_PATH"), is_absolute_path);
+  check_users_of_namespace(reader, config);
   config.host_ports = reader.list(variable("HOST_PORT"), is_port_mapping);
   config.interfaces = reader.words(variable("INTERFACES"), is_link_with_inner_name);
   config.macvlans = reader.words(variable("MACVLANS"), is_link_with_inner_name);

@@ -41,6 +41,9 @@ struct Config {
 // Whether the container gets a network namespace apart from the host's.
 bool has_private_network(const Config& config);
 
+// Whether the user IDs of the container are others on the host.
+bool has_shifted_users(const Config& config);
+
 // What reload runs in a container.
 struct Reload {
   std::string instance;

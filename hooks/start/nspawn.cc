@@ -62,9 +62,7 @@ void add_start_mode(Words& command, const Config& config) {
 
 // In a container with a user namespace, idmap shows files of the host's root as files of its root.
 std::string_view bind_options(const Config& config) {
-  const std::string& users = config.private_users;
-  const bool shifted = !users.empty() && users != "no" && users != "identity" && users != "0";
-  return shifted ? ":idmap" : "";
+  return has_shifted_users(config) ? ":idmap" : "";
 }
 
 void add_nix(Words& command, const Config& config, const Nix& nix) {

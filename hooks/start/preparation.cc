@@ -133,6 +133,18 @@ void warn_of_open_root(const Config& config, const Root& root, const Log& log) {
                   quote(config.root), parent, shell_quote(parent)));
 }
 
+// Where a file system has no idmapped mounts, systemd-nspawn gives all files of a root to the users
+// of its user namespace. It does not take them back when there is none any more.
+void warn_of_shifted_files(const Config& config, const Root& root, const Log& log) {
+  constexpr uid_t kUsersOfHost = 1 << 16;
+  if (root.owner() < kUsersOfHost || has_shifted_users(config)) return;
+  log.warning(
+      fmt::format("root={}: it belongs to user {} of a user namespace, and the container has none "
+                  "now; to give it to root: systemd-nspawn -q --private-users=0 "
+                  "--private-users-chown -D {} /bin/true",
+                  quote(config.root), root.owner(), shell_quote(config.root)));
+}
+
 }  // namespace
 
 Nix prepare_host(const Config& config, const Nix& nix) {
@@ -150,6 +162,7 @@ void prepare_root(const Config& config, const Log& log) {
   update_resolv_conf(config, root, log);
   replace_name_of_host(config, root, log);
   warn_of_open_root(config, root, log);
+  warn_of_shifted_files(config, root, log);
 }
 
 std::string preparation_commands(const Config& config, const std::optional<Root>& root,

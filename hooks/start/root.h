@@ -55,6 +55,9 @@ class Root {
   // Without symbolic links, as the host sees it.
   std::string real_path() const;
 
+  // The user that the directory belonged to when it was opened.
+  uid_t owner() const { return owner_; }
+
  private:
   Descriptor directory(std::string_view path) const;
   Descriptor open(std::string_view path, unsigned flags, unsigned resolve) const;

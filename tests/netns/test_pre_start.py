@@ -244,3 +244,46 @@ def test_no_command_after_a_fault(network):
 def test_dry_run_executes_no_command(network):
     done = network.pre_start(PAIR, "--dry-run", "/bin/echo", "executed")
     assert (done.returncode, done.stdout) == (0, "")
+
+
+# The unit's default for user IDs
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """What the unit sets beyond INSTANCE."""
+    (tmp_path / "nixos-containers").mkdir()
+    files = [tmp_path / "web.conf", tmp_path / "nixos-containers/web.conf"]
+    files[0].touch()
+    return {"CONFIG_FILES": " ".join(map(str, files)), "DEFAULT_PRIVATE_USERS": "pick"}
+
+
+PRINT_USERS = ["--", "/bin/sh", "-c", "echo ${PRIVATE_USERS-none}"]
+
+
+@pytest.mark.parametrize("variables,users", [
+    ({}, "pick"), ({"PRIVATE_USERS": ""}, "pick"), ({"PRIVATE_USERS": "no"}, "no")])
+def test_default_of_the_unit(network, unit, variables, users):
+    done = network.pre_start({**PAIR, **unit, **variables}, *PRINT_USERS)
+    assert (done.stdout, done.stderr) == (f"{users}\n", "")
+
+
+@pytest.mark.parametrize("variables,users", [({}, "none"), ({"PRIVATE_USERS": "pick"}, "pick")])
+def test_default_of_nixos(network, unit, tmp_path, variables, users):
+    (tmp_path / "nixos-containers/web.conf").touch()
+    done = network.pre_start({**PAIR, **unit, **variables}, *PRINT_USERS)
+    assert (done.stdout, done.stderr) == (f"{users}\n", "")
+
+
+def test_default_hides_no_warning(network, unit):
+    """It is no choice of the network."""
+    assert "so the container shares the host's network" in network.pre_start(unit).stderr
+
+
+def test_default_with_a_network_namespace(network, unit):
+    done = network.pre_start({**unit, "NETWORK_NAMESPACE_PATH": "/run/netns/blue"})
+    assert done.returncode == 78
+    assert done.stderr == (
+        'pre-start: NETWORK_NAMESPACE_PATH is set, and PRIVATE_USERS is "pick", the default of '
+        "container@.service; wanted: PRIVATE_USERS=no, as a container with a user namespace cannot "
+        "join the network namespace of another\n")

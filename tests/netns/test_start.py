@@ -327,6 +327,24 @@ def test_root_that_others_can_reach(starter, tmp_path):
     assert starter.run({"root": str(open_place / "web")}).stderr == ""
 
 
+@pytest.mark.parametrize("owner,users,warned", [
+    (1000, "no", False), (0x10000, "no", True), (0x10000, "identity", True), (0x10000, None, True),
+    (0x10000, "pick", False)])
+def test_root_of_a_user_namespace_that_is_no_more(starter, skip_without, owner, users, warned):
+    """As a file system without idmapped mounts keeps it. What start makes has the root's owner."""
+    skip_without("root")
+    os.chown(starter.root, owner, owner)
+    done = starter.run({"PRIVATE_USERS": users} if users else {})
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"start: root=\"{starter.root}\": it belongs to user {owner} of a user namespace, and the "
+        "container has none now; to give it to root: systemd-nspawn -q --private-users=0 "
+        f"--private-users-chown -D {starter.root} /bin/true\n" if warned else "")
+    made = [starter.root / path for path in ("usr/bin", "var/lib/private", "root", "etc/resolv.conf",
+                                             "etc/machine-id", "etc/os-release")]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(owner, owner)}
+
+
 @pytest.mark.parametrize("link", ["usr", "var", "var/lib", "root", "etc/resolv.conf"])
 @pytest.mark.parametrize("way", ["absolute", "relative", "dangling"])
 def test_no_link_leads_out_of_the_root(starter, link, way, tmp_path):

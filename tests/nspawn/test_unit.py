@@ -162,6 +162,63 @@ def test_configuration_of_nixos(containers):
         undone.callback(containers.host.run, "rm -r /etc/nixos-containers")
         containers.start()
         assert containers.host.succeeds("ip link show dev ve-web")
+        assert first_user(containers) == 0  # NixOS's default, not the unit's
+
+
+def first_user(containers):
+    """Who root of the container is on the host."""
+    return int(containers.host.output_of(f"cat /proc/{containers.leader()}/uid_map").split()[1])
+
+
+def owners(containers):
+    """Of all files of the root but the one that systemd-nspawn leaves to root of the host."""
+    listed = containers.host.output_of("find /var/lib/containers/web ! -path '*/etc/localtime' "
+                                       "-printf '%U %G\\n'")
+    return {tuple(map(int, line.split())) for line in listed.splitlines()}
+
+
+def test_root_of_the_container_is_not_root_of_the_host(containers):
+    """The unit's default. This file system has no idmapped mounts: the files get the users, and what
+    is added to them later does."""
+    containers.configure("web", ADDRESSES)
+    containers.start()
+    user = first_user(containers)
+    assert user >= 0x10000
+    assert owners(containers) == {(user, user)}
+    containers.host.output_of("rm /var/lib/containers/web/etc/machine-id")
+    containers.start(verb="restart")
+    assert first_user(containers) == user
+    assert owners(containers) == {(user, user)}
+
+
+def test_root_of_the_container_is_root_again(containers):
+    """With the command that a warning says."""
+    containers.configure("web", ADDRESSES)
+    containers.start()
+    user = first_user(containers)
+    containers.configure("web", f"{ADDRESSES}PRIVATE_USERS=no")
+    containers.start(verb="restart")
+    assert first_user(containers) == 0
+    warning = (f"it belongs to user {user} of a user namespace, and the container has none now; to give "
+               "it to root: ")
+    (command,) = [line.partition(warning)[2] for line in containers.journal().splitlines()
+                  if warning in line]
+    assert command.endswith(" /bin/true")
+    assert containers.systemctl("stop").returncode == 0
+    containers.host.output_of(command.replace(" /bin/true", f" {USR} /bin/true"))
+    assert owners(containers) == {(0, 0)}
+    containers.start()
+    assert containers.journal().count(warning) == 1
+
+
+def test_network_namespace_without_users_of_its_own(containers):
+    containers.configure("web", "NETWORK_NAMESPACE_PATH=/proc/1/ns/net")
+    assert containers.systemctl("start").returncode != 0
+    assert containers.property("ExecMainStatus") == "78"
+    assert ('NETWORK_NAMESPACE_PATH is set, and PRIVATE_USERS is "pick", the default of '
+            "container@.service; wanted: PRIVATE_USERS=no") in containers.property("StatusText")
+    containers.configure("web", "NETWORK_NAMESPACE_PATH=/proc/1/ns/net\nPRIVATE_USERS=no")
+    containers.start()
 
 
 def fields(text):
@@ -370,7 +427,7 @@ def test_reload_opens_no_file_of_the_host(containers):
         host.output_of("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers && "
                        "echo secret >/var/lib/containers/secret")
         undone.callback(host.run, "umount --lazy /var/lib/containers")
-        containers.configure("web", "", [USR])
+        containers.configure("web", "PRIVATE_USERS=no", [USR])
         undone.callback(containers.remove)
         containers.start()
         handle = host.output_of(
@@ -386,6 +443,36 @@ def test_reload_adds_no_keys(containers, users):
     done = run_reload(containers, "/usr/bin/perl", "-e", ADD_A_KEY)
     assert done.stdout in ("refused: Operation not permitted\n",
                            "refused: Function not implemented\n"), done.stderr
+
+
+# Root of the container may mount; what it makes writable is the kernel's, for all.
+CORE_PATTERN = ("mount -o remount,rw,bind /proc/sys; "
+                ": >>/proc/sys/kernel/core_pattern && echo 'can change the kernel'")
+DISK = "mknod /disk b 8 0 && head -c1 /disk >/dev/null && echo 'can read a disk'"
+
+
+@pytest.mark.parametrize("users,can", [("pick", ""), ("no", "can change the kernel\n")])
+def test_what_root_of_the_container_can_do_to_the_host(containers, users, can):
+    """Without a user namespace the attack works, as the manual says."""
+    containers.configure("web", f"{ADDRESSES}PRIVATE_USERS={users}", [USR])
+    containers.start()
+    done = run_reload(containers, "/bin/sh", "-c", f"{CORE_PATTERN}; {DISK}")
+    assert done.stdout == can, done.stderr
+
+
+def test_setuid_program_in_the_root_is_out_of_reach(containers):
+    """An unprivileged user of the host looks for one that root of the container has left."""
+    containers.configure("web", "PRIVATE_USERS=no", [USR])
+    containers.start()
+    plant = run_reload(containers, "/bin/sh", "-c", "cp /usr/bin/id /id && chmod 4755 /id")
+    assert plant.returncode == 0, plant.stderr
+    attack = ("setpriv --reuid=65534 --regid=65534 --clear-groups "
+              "sh -c '/var/lib/containers/web/id --user'")
+    host = containers.host
+    assert "Permission denied" in host.run(LOCALE + attack).stderr
+    host.output_of("chmod 755 /var/lib/containers")
+    assert host.output_of(attack) == "0\n"  # what keeps it out is the directory
+    host.output_of("chmod 700 /var/lib/containers")
 
 
 @pytest.mark.parametrize("status", [1, 75])

@@ -120,7 +120,7 @@ def measure(host, kind, containers):
 
 @pytest.mark.parametrize("number, runs", [(1, 5), (10, 5), (50, 3)])
 def test_starts(host, container, units, quick_neighbours, table, record_property, number, runs):
-    containers = [container(f"c{i}", **pair(i)) for i in range(number)]
+    containers = [container(f"c{i}", PRIVATE_USERS="no", **pair(i)) for i in range(number)]
     for one in containers:
         add_script(one.root)
     for kind in KINDS:

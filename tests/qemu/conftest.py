@@ -116,10 +116,11 @@ def container(host, build):
 
 @pytest.fixture
 def debian(container):
-    """Makes containers that boot systemd."""
+    """Makes containers that boot systemd. The file system below has no idmapped mounts, and all its files
+    would be copied to give them to the users of a container: without a user namespace."""
 
     def make(name="web", **variables):
-        one = container(name, stage2=None, **variables)
+        one = container(name, stage2=None, PRIVATE_USERS="no", **variables)
         return one, hosts.Debian(one)
 
     return make

@@ -269,15 +269,39 @@ def test_tmpfs(host, container):
     assert_reachable(host, web)
 
 
-def test_private_users(host, container):
-    web = container(PRIVATE_USERS="pick", **PAIR)
+def first_user(container):
+    """Who root of the container is on the host."""
+    return int(pathlib.Path(f"/proc/{container.leader()}/uid_map").read_text().split()[1])
+
+
+@pytest.fixture
+def srv():
+    path = pathlib.Path("/srv/data")
+    path.mkdir(parents=True)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_private_users(host, container, srv):
+    """The unit's default. On this file system the root keeps its owners, and so do binds that ask for
+    it; the others belong to nobody inside."""
+    binds = f"--bind={srv}:/srv/mapped:idmap --bind={srv}:/srv/plain"
+    web = container(EXTRA_NSPAWN_FLAGS=binds, **PAIR)
+    for _ in range(2):
+        web.start()
+        assert_reachable(host, web)
+        user = first_user(web)
+        assert user >= 0x10000
+        for inside, owner in (("/etc/resolv.conf", user), ("/srv/mapped", user), ("/srv/plain", 0)):
+            assert web.inside(inside).stat().st_uid == owner
+        web.stop()
+        kept = [web.root, srv, *(web.root / path for path in (
+            "etc/machine-id", "etc/resolv.conf", "root", "sbin/init", "usr/bin", "var/lib/private"))]
+        assert {path.lstat().st_uid for path in kept} == {0}
+    web.configure({**web.variables, "PRIVATE_USERS": "no"})
     web.start()
-    assert_reachable(host, web)
-    first = pathlib.Path(f"/proc/{web.leader()}/uid_map").read_text().split()
-    assert first[0] == "0" and int(first[1]) >= 0x10000
-    web.stop()
-    web.start()
-    assert_reachable(host, web)
+    assert first_user(web) == 0
+    assert "belongs to user" not in web.journal()
 
 
 def reported(container):

@@ -207,7 +207,7 @@ def lab():
 
 
 def test_network_namespace_by_path(host, lab, container):
-    web = container(NETWORK_NAMESPACE_PATH=lab)
+    web = container(NETWORK_NAMESPACE_PATH=lab, PRIVATE_USERS="no")
     web.start()
     inside = pathlib.Path(f"/proc/{web.leader()}/ns/net")
     assert inside.stat().st_ino == lab.stat().st_ino

@@ -97,7 +97,8 @@ def remove(*paths):
     "etc", "var", "root", "usr", "etc/resolv.conf", "etc/os-release", "etc/machine-id", "usr/bin",
     "var/lib", "var/lib/private", "var/log", "var/log/journal", "run", "tmp", "dev"])
 def test_symlink(container, once, victim, record_property, name):
-    web = container(once, **PAIR)
+    """What followed a link here would do it as root of the host."""
+    web = container(once, PRIVATE_USERS="no", **PAIR)
     link = web.root / name
     for kind, (target, has_twin) in TARGETS.items():
         plant(web, link, target, has_twin)
@@ -139,7 +140,7 @@ OWN_WRITES_ONLY = "--link-journal=no --timezone=off"
 @pytest.mark.parametrize("name", ["etc", "var", "root"])
 def test_swapped_while_it_starts(container, once, victim, record_property, name):
     """A directory of the root and a symlink to the host's take turns."""
-    web = container(once, **PAIR, EXTRA_NSPAWN_FLAGS=OWN_WRITES_ONLY)
+    web = container(once, **PAIR, PRIVATE_USERS="no", EXTRA_NSPAWN_FLAGS=OWN_WRITES_ONLY)
     directory, link = web.root / name, web.root / "link"
     outcomes = []
     for target, has_twin in [*TARGETS.values()] * 3:

@@ -513,6 +513,21 @@ TEST_CASE("a program excludes what is said of an init") {
   }
 }
 
+TEST_CASE("a network namespace that exists excludes a user namespace") {
+  constexpr auto kSet = "NETWORK_NAMESPACE_PATH=/run/netns/a"sv;
+  const auto refused = [](std::string_view users) {
+    return Lines{fault(fmt::format("NETWORK_NAMESPACE_PATH is set, and PRIVATE_USERS is {}", users),
+                       "PRIVATE_USERS=no, as a container with a user namespace cannot join the "
+                       "network namespace of another")};
+  };
+  CHECK(web_faults({kSet, "PRIVATE_USERS=pick"}) ==
+        refused(R"("pick", the default of container@.service)"));
+  CHECK(web_faults({kSet, "PRIVATE_USERS=identity"}) == refused(R"("identity")"));
+  CHECK(web_faults({kSet, "PRIVATE_USERS=0"}) == refused(R"("0")"));
+  for (const std::string_view allowed : {"PRIVATE_USERS=no", "PRIVATE_USERS="})
+    CHECK(web_faults({kSet, allowed}).empty());
+}
+
 TEST_CASE("all faults are reported at once, in a fixed order") {
   const Lines lines =
       config_faults({"RELOAD_COMMAND=x",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hooks/config_files.h"
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -44,4 +45,23 @@ TEST_CASE("the names of podman's files are not for containers") {
           std::vector<std::string>{"/etc/containers/" + name +
                                    ".conf is podman's, not a container's: choose another name"});
   CHECK(check("storages", "/etc/passwd").lines.empty());
+}
+
+TEST_CASE("the unit has a default for user IDs, which a variable and NixOS override") {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path("nixos-containers"));
+  const std::string file = directory.write("web.conf", "");
+  const std::string nixos = directory.path("nixos-containers/web.conf");
+  const std::string files = "CONFIG_FILES=" + file + ' ' + nixos;
+  const auto users = [](const std::vector<std::string>& text) {
+    return default_private_users(Environment({text.begin(), text.end()}));
+  };
+  const std::string given = "DEFAULT_PRIVATE_USERS=pick";
+  CHECK(users({given, files}) == "pick");
+  CHECK(users({given, files, "PRIVATE_USERS="}) == "pick");
+  CHECK_FALSE(users({given, files, "PRIVATE_USERS=no"}));
+  CHECK_FALSE(users({"DEFAULT_PRIVATE_USERS=", files}));
+  CHECK_FALSE(users({files}));
+  directory.write("nixos-containers/web.conf", "");
+  CHECK_FALSE(users({given, files}));
 }
