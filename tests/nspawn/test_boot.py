@@ -107,6 +107,18 @@ def test_root_that_is_prepared_for_the_first_time(network, start, minimal_root):
     assert container.wait() == 0
 
 
+@pytest.mark.parametrize("users", ["no", "pick"])
+def test_files_of_any_size(start, minimal_root, users):
+    """Nobody reads them in full. A machine-id of another size is refused by systemd-nspawn at once."""
+    for name in ("hostname", "os-release", "resolv.conf", "localtime"):
+        with (minimal_root / "etc" / name).open("wb") as opened:
+            opened.truncate(1 << 40)
+    container = start({**DUAL_STACK, "PRIVATE_USERS": users})
+    container.wait_for_stage2()
+    container.stop()
+    assert container.wait() == 0
+
+
 def test_signals_inside_are_as_ever(start):
     """What is blocked for systemd-nspawn is not for the container."""
     container = start(DUAL_STACK, as_unit=True)
