@@ -18,6 +18,7 @@ CXXFLAGS   ?= -Os
 LDFLAGS    ?= -s
 STATIC     ?= yes
 SANITIZE   ?=
+COVERAGE   ?=
 V          ?=
 # Whether a target may install missing packages, and fetch libmnl.a. Only root on Debian or Ubuntu installs.
 INSTALL_DEPS ?= yes
@@ -34,14 +35,19 @@ ifeq ($(filter yes no,$(INSTALL_DEPS)),)
 $(error INSTALL_DEPS=$(INSTALL_DEPS): must be yes or no)
 endif
 override SANITIZE := $(filter-out 0 no,$(SANITIZE))
+override COVERAGE := $(filter-out 0 no,$(COVERAGE))
 override V        := $(filter-out 0 no,$(V))
 
-# A build with sanitizers has a directory of its own.
+# A build with sanitizers, or one that counts what is executed, has a directory of its own.
 ifneq ($(SANITIZE),)
 BUILD            = build/sanitize
 override STATIC  = no
-SANITIZE_FLAGS   = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
-override LDFLAGS = $(SANITIZE_FLAGS)
+CHECK_FLAGS      = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+override LDFLAGS = $(CHECK_FLAGS)
+else ifneq ($(COVERAGE),)
+BUILD            = build/coverage
+CHECK_FLAGS      = --coverage -fprofile-update=atomic -O0
+override LDFLAGS = $(COVERAGE_LDFLAGS)
 else
 BUILD = build
 endif
@@ -78,7 +84,7 @@ endif
 ALL_CPPFLAGS = -I. -MMD -MP -DFMT_STATIC_THOUSANDS_SEPARATOR=44 -DFMT_USE_LOCALE=0 \
                $(shell $(PKG_CONFIG) --cflags libmnl 2>/dev/null) $(CPPFLAGS)
 ALL_CXXFLAGS = -std=c++20 -fPIE -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow \
-               -Wconversion -Wnon-virtual-dtor $(SANITIZE_FLAGS) $(CXXFLAGS)
+               -Wconversion -Wnon-virtual-dtor $(CXXFLAGS) $(CHECK_FLAGS)
 ALL_LDFLAGS  = $(LINK_FLAGS) -Wl,--gc-sections $(LDFLAGS)
 
 all: $(BINARIES)
@@ -181,7 +187,7 @@ $(BUILD)/$(1).a: $(patsubst %.cc,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^)
 	$$(Q)echo 'int main() {}' | $$(CXX) $$(ALL_CXXFLAGS) $$(LINK_FLAGS) -o $$(@:.a=.linked) -x c++ - -x none \
-	  $$(filter %.o,$$^) $(USES_$(1):%=$(BUILD)/%.a) $$(if $(USES_$(1)),$$(LIBMNL)) && rm $$(@:.a=.linked)
+	  $$(filter %.o,$$^) $(USES_$(1):%=$(BUILD)/%.a) $$(if $(USES_$(1)),$$(LIBMNL)) && rm $$(@:.a=.linked)*
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
 

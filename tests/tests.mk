@@ -5,6 +5,7 @@ define HELP_TESTS
 @echo
 @echo 'make demo        run a container in a network of its own and ping it (root)'
 @echo 'make check       run the tests: 2 to 6 minutes'
+@echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 10 minutes; HOST_CACHE=DIR'
 @echo 'make check-packages  look at what make deb and make rpm make, and install the former in a container (root): 1 minute'
@@ -20,6 +21,7 @@ endef
 
 NEEDS_demo       = build demo
 NEEDS_check      = build check
+NEEDS_coverage   = build check coverage
 NEEDS_check-host = build host
 NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-nixos = build nixos
@@ -44,7 +46,7 @@ export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 CHECK_check-nixos = @test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
   { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }
 
-TARGETS = demo check check-host check-packages check-nixos bench bench-host faults soak fuzz lint
+TARGETS = demo check coverage check-host check-packages check-nixos bench bench-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -52,6 +54,19 @@ $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 UNIT_OBJECTS = $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/unit/*.cc))
 CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
 ARCHIVES = hooks/start hooks/reload init $(USES_hooks/start)
+
+# `make COVERAGE=1` builds what counts the lines that it executes.
+COVERAGE_LDFLAGS = --coverage -Wl,--wrap=_exit,--wrap=execve,--wrap=syscall
+
+ifneq ($(COVERAGE),)
+UNIT_OBJECTS += $(BUILD)/tests/lib/flush.o
+$(BINARIES): $(BUILD)/tests/lib/flush.o
+endif
+
+$(BUILD)/tests/lib/flush.o: tests/lib/flush.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -O2 -Wall -Wextra -fPIE -c -o $@ $<
 
 $(BUILD)/tests/unit-tests: $(UNIT_OBJECTS) $(ARCHIVES:%=$(BUILD)/%.a) $(LIBMNL_A)
 	$(call say,LD,$@)
@@ -69,6 +84,16 @@ run-demo: $(BINARIES) $(BUILD)/tests/stage2
 
 run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
 	@$(export_TESTS) tests/lib/run $(BUILD)
+
+# The same with the lines counted that they execute.
+
+run-coverage:
+	@$(MAKE) --no-print-directory COVERAGE=1 count-lines
+
+count-lines: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
+	@$(export_TESTS) tests/lib/count-lines $(BUILD)
+
+.PHONY: count-lines
 
 # The same in a root of another suite with nothing but make in it, as root and as a user.
 
@@ -168,9 +193,9 @@ run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/be
 
 # clang-tidy does not know the macros of Catch2.
 LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
-            tests/bench/*.c tests/faults/*.c)
+            $(foreach folder,bench faults lib,tests/$(folder)/*.c))
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
-SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root debian-root run run-one surroundings) \
+SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root count-lines debian-root run run-one surroundings) \
           tests/fuzz/run hooks/debian/build hooks/rpm/build tests/qemu/make-root tests/qemu/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.
