@@ -58,6 +58,8 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 PROGRAMS = container-init pre-start start post-start reload
 MAN8     = container@.service.8 container-init.8 container-hooks.8
 MAN5     = container.conf.5
+MAN7     = container-hosts.7
+PAGES    = $(MAN5) $(MAN7) $(MAN8)
 BINARIES = $(PROGRAMS:%=$(BUILD)/%)
 
 ifeq ($(STATIC),yes)
@@ -230,7 +232,7 @@ TMPFILES     = $(TMPFILESDIR)/container-init.conf
 UDEV_RULES   = $(UDEVRULESDIR)/90-container-init.rules
 NETWORK_FILE = $(NETWORKDIR)/00-00-container-init.network
 INTEGRATION  = $(UNIT_FILE) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE)
-PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN8:%=$(MANDIR)/man8/%)
+PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN7:%=$(MANDIR)/man7/%) $(MAN8:%=$(MANDIR)/man8/%)
 
 install: all
 	$(foreach program,$(PROGRAMS),$(call install_file,$(BUILD)/$(program),$(LIBEXECDIR)/$(program),755))

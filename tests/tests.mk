@@ -207,6 +207,6 @@ run-lint:
 	  clang-tidy --quiet --warnings-as-errors='*' FILE -- $(filter-out -M%,$(ALL_CPPFLAGS)) -std=c++20 \
 	  2>&1 | sed '/^[0-9]* warnings\{0,1\} generated\.$$/d'
 	shellcheck $(SCRIPTS)
-	mandoc -Tlint -W warning $(MAN5:%=man/%) $(MAN8:%=man/%)
+	mandoc -Tlint -W warning $(PAGES:%=man/%)
 
 -include $(UNIT_OBJECTS:.o=.d)
