@@ -117,6 +117,9 @@ let
     ) config.systemd.services.${name}.unusedScript;
 in
 {
+  # Imported by its path and from the flake, it is one module.
+  key = "container-init/hooks/nixos";
+
   options = {
     virtualisation.container-init = {
       enable = mkEnableOption "container-init, static programs in the place of the scripts of NixOS containers";
@@ -137,7 +140,8 @@ in
               default = true;
               description = ''
                 Whether container-init runs this container, where
-                {option}`virtualisation.container-init.enable` is set.
+                {option}`virtualisation.container-init.enable` is set. Otherwise it is run by the
+                scripts, as if the module was not there.
               '';
             };
             variables = mkOption {
@@ -148,8 +152,11 @@ in
                 RELOAD_COMMAND = "/run/current-system/sw/bin/systemctl reload nginx";
               };
               description = ''
-                More variables of {manpage}`container.conf(5)`. They win over those that are made of
-                the other options.
+                More variables of {manpage}`container.conf(5)`, such as a gateway behind a bridge. They
+                win over those that are made of the other options.
+
+                A container of {manpage}`nixos-container(8)` has them in its file in
+                {file}`/etc/nixos-containers`.
               '';
             };
           };
@@ -158,34 +165,40 @@ in
     };
   };
 
-  config = mkIf (cfg.enable && config.boot.enableContainers) {
-    systemd.services = {
-      "container@" = unit { hasFlake = true; };
+  config = mkIf cfg.enable (mkMerge [
+    {
+      warnings = optional (!config.boot.enableContainers)
+        "virtualisation.container-init.enable has no effect: boot.enableContainers is false, its default without any containers.<name>. Containers of nixos-container need it to be true.";
     }
-    // mapAttrs' (
-      name: container:
-      nameValuePair "container@${name}" (unit {
-        hasFlake = container.flake or null != null;
-      })
-    ) enabled;
-
-    # After what nixos-containers.nix writes: the last assignment counts.
-    environment.etc = mapAttrs' (
-      name: container:
-      let
-        lines = translation.lines name container;
-      in
-      nameValuePair "${prefix}containers/${name}.conf" {
-        text = mkIf (lines != "") (mkAfter lines);
+    (mkIf config.boot.enableContainers {
+      systemd.services = {
+        "container@" = unit { hasFlake = true; };
       }
-    ) enabled;
+      // mapAttrs' (
+        name: container:
+        nameValuePair "container@${name}" (unit {
+          hasFlake = container.flake or null != null;
+        })
+      ) enabled;
 
-    # The scripts see to this mode: files of a container are not for users of the host.
-    systemd.tmpfiles.rules = [ "d /run/nixos-containers 0700 root root -" ];
+      # After what nixos-containers.nix writes: the last assignment counts.
+      environment.etc = mapAttrs' (
+        name: container:
+        let
+          lines = translation.lines name container;
+        in
+        nameValuePair "${prefix}containers/${name}.conf" {
+          text = mkIf (lines != "") (mkAfter lines);
+        }
+      ) enabled;
 
-    warnings = concatLists (
-      mapAttrsToList translation.ignored enabled
-      ++ map unusedScriptWarnings ([ "container@" ] ++ mapAttrsToList (name: _: "container@${name}") enabled)
-    );
-  };
+      # The scripts see to this mode: files of a container are not for users of the host.
+      systemd.tmpfiles.rules = [ "d /run/nixos-containers 0700 root root -" ];
+
+      warnings = concatLists (
+        mapAttrsToList translation.ignored enabled
+        ++ map unusedScriptWarnings ([ "container@" ] ++ mapAttrsToList (name: _: "container@${name}") enabled)
+      );
+    })
+  ]);
 }

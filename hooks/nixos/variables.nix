@@ -62,28 +62,36 @@ let
   isPlain = word: match "[A-Za-z0-9_.,:/=@%+-]+" word != null;
   quote = word: if isPlain word then word else "'${replaceStrings [ "'" ] [ "'\\''" ] word}'";
 
-  # systemd-nspawn's flags, as nixos-containers.nix writes them between double quotes.
+  # The same for a text at whose end the reader must be in one of these modes.
+  readUntil =
+    modes: option: text:
+    let
+      found = readAssigned text;
+    in
+    if elem found.mode modes then found.value else throw "${option}: a double quote is not closed";
+  readOpen = readUntil [ "double" ];
+  readClosed = readUntil [ "before" "plain" ];
+
   bindFlag =
     mount:
-    " --bind${if mount.isReadOnly then "-ro" else ""}="
+    "--bind${if mount.isReadOnly then "-ro" else ""}="
     + (if mount.hostPath == null then "" else "${mount.hostPath}:")
     + mount.mountPoint;
-  flags =
-    container:
-    concatStringsSep "" (map (path: bindFlag container.bindMounts.${path}) (attrNames container.bindMounts))
-    + concatStringsSep "" (map (flag: " " + flag) container.extraFlags);
 
-  # The script splits them at white space and takes the rest literally, start reads them as a shell
-  # does: where that differs, they are quoted.
+  # nixos-containers.nix writes them between double quotes, mounts first. The script splits them at
+  # white space and takes the rest literally, start reads them as a shell does: where that differs,
+  # they are quoted. A bind mount is one flag, whatever is in its paths.
   extraFlags =
     name: container:
     let
-      read = readAssigned "\"${flags container}\"";
-      literal = words read.value;
+      mounts = container.bindMounts;
+      binds = map (
+        path: readOpen "containers.${name}.bindMounts.\"${path}\"" "\"${bindFlag mounts.${path}}"
+      ) (attrNames mounts);
+      others = readClosed "containers.${name}.extraFlags" "\"${concatStringsSep " " container.extraFlags}\"";
+      literal = binds ++ words others;
     in
-    if !elem read.mode [ "before" "plain" ] then
-      throw "containers.${name}.extraFlags or .bindMounts: a double quote is not closed"
-    else if filter (word: quote word != word) literal == [ ] then
+    if filter (word: quote word != word) literal == [ ] then
       ""
     else
       concatStringsSep " " (map quote literal);

@@ -134,6 +134,10 @@ in
       };
       extraFlags = [ "--drop-capability=CAP_SYS_CHROOT" "--setenv=A=b  --setenv=C=d" ];
     };
+    white-space = {
+      config = { };
+      bindMounts."/data".hostPath = "/srv/my data";
+    };
     # What the script takes literally and a shell does not.
     literal = {
       config = { };

@@ -85,9 +85,9 @@ class Unit:
         return dict(json.loads(assignment).split("=", 1) for assignment in self.all("Environment"))
 
 
-def module(*definitions):
+def module(*definitions, imports=(MODULE,)):
     """A configuration with the module in use."""
-    return (f"{{ imports = [ {MODULE} ]; "
+    return (f"{{ imports = [ {' '.join(map(str, imports))} ]; "
             f"config = {{ virtualisation.container-init.enable = true; {' '.join(definitions)} }}; }}")
 
 

@@ -43,9 +43,14 @@ def test_the_template_and_the_containers_with_the_module_are_covered(module):
     assert module("builtins.attrNames (evaluate { }).config.systemd.services") == ["container@", "container@web"]
 
 
-@pytest.mark.parametrize("disabled", ["enable", "enableContainers"])
-def test_disabled_it_defines_nothing(disabled, module):
-    assert module(f"(evaluate {{ {disabled} = false; }}).config") == {}
+def test_disabled_it_defines_nothing(module):
+    assert module("(evaluate { enable = false; }).config") == {}
+
+
+def test_without_containers_it_says_so(module):
+    (warning,) = module("(evaluate { enableContainers = false; }).config.warnings")
+    assert warning.startswith("virtualisation.container-init.enable has no effect: ")
+    assert module("builtins.attrNames (evaluate { enableContainers = false; }).config") == ["warnings"]
 
 
 @pytest.mark.parametrize("version, directory", [("22.05", "nixos-containers"), ("21.11", "containers")])

@@ -2,6 +2,7 @@
 """The module beside what a configuration has already: nothing else of it changes."""
 
 import re
+import shutil
 
 import pytest
 
@@ -73,8 +74,32 @@ def test_not_enabled_it_changes_nothing(evaluate, stock):
     assert everything(imported) == everything(stock)
 
 
-def test_without_containers_it_defines_nothing(evaluate):
-    assert evaluate(module("boot.enableContainers = false;")).units == {}
+def test_without_containers_it_defines_nothing_and_says_so(evaluate):
+    found = evaluate(module())
+    assert (found.units, found.etc) == ({}, {})
+    (warning,) = found.warnings
+    assert warning.startswith("virtualisation.container-init.enable has no effect: boot.enableContainers is false")
+
+
+def test_imperative_containers_alone_need_no_warning(evaluate):
+    assert evaluate(module("boot.enableContainers = true;")).warnings == []
+
+
+def test_imported_twice_it_is_one_module(evaluate, tmp_path):
+    """By its path, and from a flake, whose path is another one."""
+    copy = shutil.copytree(MODULE, tmp_path / "nixos")
+    twice = evaluate(module(WEB, imports=[MODULE, copy]))
+    assert everything(twice) == everything(evaluate(module(WEB)))
+
+
+def test_users_are_mapped_only_where_the_configuration_says_so(evaluate):
+    """A unit of ours has another default; NixOS's must not get it."""
+    found = evaluate(module(WEB, "containers.db = { config = { }; privateUsers = 65536; };"))
+    template = found.unit("").environment
+    assert not {name for name in template if "USERS" in name}
+    assert "USERS" not in " ".join(found.unit("web").environment)
+    assert found.variables("web")["PRIVATE_USERS"] == "no"
+    assert found.variables("db")["PRIVATE_USERS"] == "65536"
 
 
 def test_a_container_without_it_is_as_before(evaluate):
@@ -223,7 +248,8 @@ def test_options_without_effect_are_warnings(options, warning, evaluate):
     ('extraVeths."a,b" = { };', 'containers.web.extraVeths: "a,b" cannot be given'),
     ('extraVeths.a.localAddress = "10.0.0.1, 10.0.0.2";', "containers.web.extraVeths.a.localAddress: "),
     ('tmpfs = [ "/a b" ];', 'containers.web.tmpfs: "/a b" cannot be given'),
-    ('extraFlags = [ "\\"" ];', "containers.web.extraFlags or .bindMounts: a double quote is not closed"),
+    ('bindMounts."/a\\"b" = { };', 'containers.web.bindMounts."/a"b": a double quote is not closed'),
+    ('extraFlags = [ "\\"" ];', "containers.web.extraFlags: a double quote is not closed"),
     ('container-init.variables.LOCAL_GATEWAY = [ "10.0.0.1" ];', "containers.web.container-init.variables.LOCAL_GATEWAY"),
     ('container-init.enable = "yes";', "containers.web.container-init.enable"),
     ("container-init.variable.A = 1;", "containers.web.container-init.variable"),

@@ -26,6 +26,9 @@ DIFFERENCES = [
     ("programs", "nspawn", r"--setenv=PATH=.+-nixos-container-.+", {"flake-made"},
      "start finds nixos-container in PATH"),
 
+    ("scripts", "nspawn", r"--bind-ro=/srv/my|data:/data", {"white-space"}, "the script splits a path at white space"),
+    ("programs", "nspawn", r"--bind-ro=/srv/my data:/data", {"white-space"}, "a bind mount is one flag"),
+
     ("programs", "nspawn", r"--settings=yes", None, "the default of systemd-nspawn, which the script leaves out"),
 
     ("programs", "host", r"sysctl net/ipv[46]/conf/[\w-]+/(accept_ra|autoconf|accept_redirects)=0", None,
