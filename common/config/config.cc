@@ -2,6 +2,7 @@
 #include "common/config/config.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -240,6 +241,14 @@ void check_names(const Environment& environment, unsigned any_of, Faults& faults
   }
 }
 
+// The scripts of NixOS's module split them at white space, and a quote is a character like others.
+std::vector<std::string> read_nspawn_flags(Reader& reader) {
+  constexpr const Variable& kFlags = variable("EXTRA_NSPAWN_FLAGS");
+  if (reader.value(variable("LITERAL_NSPAWN_FLAGS"), parse_flag).value_or(false))
+    return reader.words(kFlags, [](std::string_view) { return true; });
+  return reader.value(kFlags, split_quoted).value_or(std::vector<std::string>{});
+}
+
 // A program and its arguments; empty if it is not set.
 std::vector<std::string> read_command(Reader& reader, const Variable& variable) {
   auto command = reader.value(variable, split_quoted).value_or(std::vector<std::string>{});
@@ -283,9 +292,11 @@ bool has_shifted_users(const Config& config) {
 }
 
 bool names_variables(const Environment& environment) {
-  return std::ranges::any_of(environment.assignments(), [](std::string_view assignment) {
+  constexpr std::array kOfUnits{variable("INSTANCE").name, variable("root").name,
+                                variable("LITERAL_NSPAWN_FLAGS").name};
+  return std::ranges::any_of(environment.assignments(), [&](std::string_view assignment) {
     const auto name = assignment.substr(0, assignment.find('='));
-    return name != variable("INSTANCE").name && name != variable("root").name &&
+    return std::ranges::find(kOfUnits, name) == kOfUnits.end() &&
            std::ranges::any_of(kVariables,
                                [=](const Variable& known) { return known.name == name; });
   });
@@ -354,8 +365,7 @@ Config parse_config(const Environment& environment) {
   config.kill_signal = reader.checked(variable("KILL_SIGNAL"), is_signal);
   config.device_timeout =
       reader.value(variable("DEVICE_TIMEOUT"), parse_seconds).value_or(config.device_timeout);
-  config.extra_nspawn_flags = reader.value(variable("EXTRA_NSPAWN_FLAGS"), split_quoted)
-                                  .value_or(std::vector<std::string>{});
+  config.extra_nspawn_flags = read_nspawn_flags(reader);
   check_ports(reader, config);
   check_no_init(reader, config);
   read_command(

@@ -54,8 +54,9 @@ struct Reload {
 // The system of a NixOS container if SYSTEM_PATH is not set.
 inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
 
-// Whether any variable is there besides INSTANCE and root, which the unit sets; an empty one
-// counts. Where there is none, nobody has said that the container is to share the host's network.
+// Whether any variable is there besides those that a unit sets: INSTANCE, root and
+// LITERAL_NSPAWN_FLAGS; an empty one counts. Where there is none, nobody has said that the
+// container is to share the host's network.
 bool names_variables(const Environment& environment);
 
 // Each throws one Error, Exit::config, with a line for every fault there is. On the host a variable

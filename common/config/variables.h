@@ -94,6 +94,7 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"COPY_RESOLV_CONF", "1|0", form::kFlag, kStart, "copy the host's resolv.conf, default 1"},
     {"KILL_SIGNAL", "SIGNAL", "a signal name, as in SIGTERM or SIGRTMIN+3", kStart | kOfInit, "signal that stops the init"},
     {"EXTRA_NSPAWN_FLAGS", "OPTION...", "words, quoted as in a shell", kStart, "more options for systemd-nspawn"},
+    {"LITERAL_NSPAWN_FLAGS", "1|0", form::kFlag, kStart, "take quotes in EXTRA_NSPAWN_FLAGS literally"},
     {"RELOAD_COMMAND", "PROGRAM [ARG]...", form::kCommand, kReload, "what to run in the container"},
 });
 // clang-format on

@@ -62,7 +62,10 @@ let
   # A module of the unit container@NAME. A script that the configuration replaces by mkForce is its
   # own again, and so is a command.
   unit =
-    { hasFlake }:
+    {
+      hasFlake,
+      environment ? { },
+    }:
     { options, ... }:
     let
       startsScript = stock options.script != [ ];
@@ -94,6 +97,7 @@ let
       };
       config = {
         unusedScript = optionals startsScript (map (definition: toString definition.file) (added options.script));
+        inherit environment;
         # nixos-container makes the system of a flake.
         path = optional hasFlake nixos-container;
         serviceConfig = mkMerge [
@@ -172,7 +176,11 @@ in
     }
     (mkIf config.boot.enableContainers {
       systemd.services = {
-        "container@" = unit { hasFlake = true; };
+        "container@" = unit {
+          hasFlake = true;
+          # What was added to a file of nixos-container was written for the scripts.
+          environment.LITERAL_NSPAWN_FLAGS = mkDefault "1";
+        };
       }
       // mapAttrs' (
         name: container:

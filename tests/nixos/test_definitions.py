@@ -53,6 +53,12 @@ def test_without_containers_it_says_so(module):
     assert module("builtins.attrNames (evaluate { enableContainers = false; }).config") == ["warnings"]
 
 
+def test_the_template_takes_quotes_literally_and_a_declared_container_does_not(module):
+    environment = '((evaluate { }).config.systemd.services."container@%s" { options = nothing; }).config.environment'
+    assert module(environment % "") == {"LITERAL_NSPAWN_FLAGS": {"default": "1"}}
+    assert module(environment % "web") == {}
+
+
 @pytest.mark.parametrize("version, directory", [("22.05", "nixos-containers"), ("21.11", "containers")])
 def test_files_are_where_the_state_version_has_them(version, directory, module):
     assert module(f'(evaluate {{ stateVersion = "{version}"; }}).config.environment.etc') == {

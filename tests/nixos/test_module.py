@@ -120,6 +120,7 @@ def test_imperative_containers_are_run_by_the_programs(evaluate):
     assert template.one("Type") == "notify"
     assert template.one("EnvironmentFile") == "-/etc/nixos-containers/.conf"
     assert template.environment["root"] == "/var/lib/nixos-containers/"
+    assert template.environment["LITERAL_NSPAWN_FLAGS"] == "1"
     assert "-nixos-container-var-lib-nixos-containers-etc-nixos-containers/bin" in template.environment["PATH"]
 
 

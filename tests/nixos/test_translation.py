@@ -174,6 +174,15 @@ def test_flags_are_the_words_that_the_script_sees(nix, nspawn, empty):
     assert nspawn(read_environment_file(line))[-4:-2] == literal.split()
 
 
+def test_literal_flags_are_the_words_that_the_script_sees(nspawn, empty):
+    """Also of a file that NixOS wrote for its scripts alone, without this module."""
+    for flag in texts(200, ALPHABET):
+        read = read_environment_file(f'EXTRA_NSPAWN_FLAGS=" --a {flag}"\n')
+        words = words_of_bash(read["EXTRA_NSPAWN_FLAGS"], empty)
+        arguments = nspawn({**read, "LITERAL_NSPAWN_FLAGS": "1"})
+        assert arguments[-len(words) - 2:-2] == words, flag
+
+
 def test_a_bind_mount_is_one_flag(lines):
     """Also where the script would split it."""
     found = read_environment_file(lines('''

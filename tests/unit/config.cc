@@ -281,6 +281,7 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
      R"(COMMAND="/httpd \"-f": the double quote at character 8 is not closed)", kCommand},
     {"EXTRA_NSPAWN_FLAGS=a\\",
      R"(EXTRA_NSPAWN_FLAGS="a\\": the backslash at character 2 escapes nothing)", kQuoted},
+    {"LITERAL_NSPAWN_FLAGS=yes", R"(LITERAL_NSPAWN_FLAGS="yes": neither 1 nor 0)", kFlag},
 });
 
 // Of variables that reload reads.
@@ -531,6 +532,7 @@ TEST_CASE("a network namespace that exists excludes a user namespace") {
 TEST_CASE("all faults are reported at once, in a fixed order") {
   const Lines lines =
       config_faults({"RELOAD_COMMAND=x",
+                     "LITERAL_NSPAWN_FLAGS=x",
                      "EXTRA_NSPAWN_FLAGS='",
                      "DEVICE_TIMEOUT=x",
                      "KILL_SIGNAL=x",
@@ -605,6 +607,7 @@ TEST_CASE("all faults are reported at once, in a fixed order") {
             fault(R"(COPY_RESOLV_CONF="x": neither 1 nor 0)", kFlag),
             fault(R"(KILL_SIGNAL="x": not valid)", kSignal),
             fault(R"(DEVICE_TIMEOUT="x": not a number of seconds from 0 to 86400)", kSeconds),
+            fault(R"(LITERAL_NSPAWN_FLAGS="x": neither 1 nor 0)", kFlag),
             fault(R"(EXTRA_NSPAWN_FLAGS="'": the single quote at character 1 is not closed)",
                   kQuoted),
             fault(R"(RELOAD_COMMAND="x": not an absolute path)", kCommand),
@@ -669,7 +672,8 @@ TEST_CASE("empty is the same as not set") {
                              "FLAKE=",
                              "KILL_SIGNAL=",
                              "DEVICE_TIMEOUT=",
-                             "EXTRA_NSPAWN_FLAGS="});
+                             "EXTRA_NSPAWN_FLAGS=",
+                             "LITERAL_NSPAWN_FLAGS="});
   CHECK_FALSE(config.network.pair);
   CHECK(config.network.extra_pairs.empty());
   CHECK(config.host_ports.empty());
@@ -799,6 +803,13 @@ TEST_CASE("every variable of the host's programs is read") {
   CHECK(config.extra_nspawn_flags == Lines{"--bind=/a b", "c d"});
 }
 
+TEST_CASE("literal flags are split at white space, and a quote in them is a character") {
+  const std::string flags = R"(EXTRA_NSPAWN_FLAGS= --bind='/a  b" c\:d)";
+  const Config config = web({"LITERAL_NSPAWN_FLAGS=1", flags});
+  CHECK(config.extra_nspawn_flags == Lines{"--bind='/a", "b\"", "c\\:d"});
+  CHECK(web_faults({"LITERAL_NSPAWN_FLAGS=0", flags}).size() == 1);
+}
+
 TEST_CASE("values that are accepted") {
   for (const auto* assignment : {"root=/",
                                  "PRIVATE_NETWORK=0",
@@ -924,8 +935,9 @@ TEST_CASE("whether a configuration names a variable that the unit does not set")
   for (const Variable& known : kVariables) {
     CAPTURE(known.name);
     const std::string empty = std::string(known.name) + '=';
-    CHECK(names_variables(Environment({"INSTANCE=web", empty})) ==
-          (known.name != "INSTANCE" && known.name != "root"));
+    CHECK(
+        names_variables(Environment({"INSTANCE=web", empty})) ==
+        (known.name != "INSTANCE" && known.name != "root" && known.name != "LITERAL_NSPAWN_FLAGS"));
   }
 }
 

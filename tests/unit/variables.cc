@@ -72,6 +72,7 @@ TEST_CASE("a misspelt variable is recognised") {
       {"HOST_PORTS", "HOST_PORT"},
       {"EXTRA_VETH", "EXTRA_VETHS"},
       {"EXTRA_NSPAWN_FLAG", "EXTRA_NSPAWN_FLAGS"},
+      {"LITERAL_NSPAWN_FLAG", "LITERAL_NSPAWN_FLAGS"},
       {"INTERFACE", "INTERFACES"},
       {"MACVLAN", "MACVLANS"},
       {"PRIVATE_USER", "PRIVATE_USERS"},
