@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The package, built by what package.nix says, from the files that it takes, without a network."""
+"""The package, built by Nix from the files that it takes, with this machine's compiler; and the flake."""
 
 import os
 import pathlib
@@ -8,51 +8,60 @@ import subprocess
 
 import pytest
 
+from conftest import NIXPKGS
 from evaluation import HERE, MODULE
 
 TOP = MODULE.parent.parent
 PROGRAMS = ["container-init", "post-start", "pre-start", "reload", "start"]
+LIB = pathlib.Path(NIXPKGS).resolve() / "lib" if NIXPKGS else HERE / "stub-lib.nix"
+
+LIBMNL = """
+libdir=${pcfiledir}/..
+Name: libmnl
+Description: for tests
+Version: 1.0
+Libs: -L${libdir} -lmnl
+"""
 
 
-@pytest.fixture
-def package(nix):
-    """The arguments of mkDerivation."""
-    def arguments(is_static):
-        return nix.evaluate("--expr", f"""
-            let package = import {MODULE}/package.nix {{
-                  lib = import {HERE}/stub-lib.nix;
-                  fmt = "fmt"; libmnl = "libmnl"; pkg-config = "pkg-config";
-                  stdenv = {{ mkDerivation = arguments: arguments; hostPlatform.isStatic = {is_static};
-                              buildPlatform.canExecute = _: true; }}; }};
-            in package // {{ src = "${{package.src}}"; out = builtins.placeholder "out"; }}""")
-    return arguments
+@pytest.fixture(scope="module")
+def libmnl(tmp_path_factory):
+    """With the static library, which Debian 12 does not have."""
+    directory = tmp_path_factory.mktemp("libmnl")
+    libraries = [*pathlib.Path("/usr/lib").glob("*/libmnl.a"),
+                 *TOP.glob(f"build/libmnl/{os.uname().machine}-*/libmnl.a")]
+    (directory / "lib/pkgconfig").mkdir(parents=True)
+    shutil.copy(libraries[0], directory / "lib")
+    (directory / "lib/pkgconfig/libmnl.pc").write_text(LIBMNL)
+    return directory
 
 
-@pytest.fixture
-def build_package(nix, tmp_path):
-    """Where the programs are installed, by make with the flags of the package and some more."""
-    def install(package, *more):
-        source, out = tmp_path / "source", tmp_path / "out"
-        shutil.copytree(nix.store_file(package["src"]), source)
-        subprocess.run(["chmod", "-R", "u+w", source], check=True)
-        flags = [flag.replace(package["out"], str(out)) for flag in package["makeFlags"]]
-        for target in "all", "install":
-            # Without optimization, as the result is only looked at.
-            done = subprocess.run(["unshare", "--net", "make", "-j2", *flags, "CXXFLAGS=-O0", *more, target], cwd=source,
-                                  env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL, capture_output=True,
-                                  text=True, timeout=600)
-            assert done.returncode == 0, done.stdout + done.stderr
-        return out
-    return install
+@pytest.fixture(scope="module")
+def package(libmnl):
+    """The package as an expression."""
+    return lambda is_static: f"""
+        let pkgs = import {HERE}/machine-pkgs.nix {{ lib = import {LIB}; isStatic = {is_static}; libmnl = {libmnl}; }};
+        in (import {MODULE}/package.nix pkgs)"""
+
+
+# Files that `make install` installs for a host, and what does the same on NixOS.
+FOR_OTHER_HOSTS = {
+    "share/container-init/container@.service":
+        "the units of nixos-containers.nix; below lib/systemd it would be merged into them",
+    "share/container-init/modules-load.d/container-init.conf": "boot.kernelModules of nixos-containers.nix",
+    "share/container-init/tmpfiles.d/container-init.conf": "systemd.tmpfiles.rules of the module",
+}
+# Files that the module hands on to the host.
+FOR_NIXOS = set()
 
 
 def check_installed(out):
     assert sorted(path.name for path in (out / "libexec/container-init").iterdir()) == PROGRAMS
-    # A unit there would be merged into that of the containers module.
-    assert not (out / "lib").exists()
-    assert sorted(path.name for path in (out / "share/container-init").iterdir()) == [
-        "container@.service", "modules-load.d", "tmpfiles.d"]
-    assert (out / "share/man/man5/container.conf.5").exists()
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    pages = {path for path in files if path.startswith("share/man/")}
+    assert "share/man/man5/container.conf.5" in pages
+    programs = {f"libexec/container-init/{name}" for name in PROGRAMS}
+    assert files - pages - programs == FOR_OTHER_HOSTS.keys() | FOR_NIXOS
     for name in PROGRAMS:
         done = subprocess.run([out / "libexec/container-init" / name, "--version"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -63,26 +72,24 @@ def needs_libraries(program):
     return "INTERP" in headers.stdout
 
 
-def test_the_static_package(package, build_package):
-    libmnl = next(iter([*pathlib.Path("/usr/lib").glob("*/libmnl.a"), *TOP.glob(f"build/libmnl/{os.uname().machine}-*/libmnl.a")]))
-    # The compiler of pkgsStatic adds -static.
-    out = build_package(package("true"), "CXX=g++ -static", f"LIBMNL_A={libmnl}")
+def test_the_static_package(package, nix):
+    out = nix.build("--expr", package("true"))
     check_installed(out)
     assert not needs_libraries(out / "libexec/container-init/container-init")
 
 
-def test_the_dynamic_package(package, build_package):
-    out = build_package(package("false"))
+def test_the_dynamic_package(package, nix):
+    out = nix.build("--expr", package("false"))
     check_installed(out)
     assert needs_libraries(out / "libexec/container-init/container-init")
 
 
 def test_the_source_has_neither_tests_nor_module(package, nix):
-    source = nix.store_file(package("true")["src"])
+    source = nix.store_file(nix.evaluate("--expr", f'"${{{package("true")}.src}}"'))
     assert sorted(path.name for path in source.iterdir()) == ["LICENSE", "Makefile", "common", "hooks", "init", "man"]
     assert not (source / "hooks/nixos").exists()
 
 
-def test_the_version_is_that_of_the_programs(package, build):
+def test_the_version_is_that_of_the_programs(package, nix, build):
     done = subprocess.run([build / "start", "--version"], capture_output=True, text=True)
-    assert package("true")["version"] in done.stdout
+    assert nix.evaluate("--expr", f'{package("true")}.version') in done.stdout
