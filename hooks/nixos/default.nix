@@ -200,6 +200,10 @@ in
         }
       ) enabled;
 
+      # The links that start claims are left alone by systemd-networkd and NetworkManager.
+      services.udev.packages = [ cfg.package ];
+      systemd.packages = [ cfg.package ];
+
       # The scripts see to this mode: files of a container are not for users of the host.
       systemd.tmpfiles.rules = [ "d /run/nixos-containers 0700 root root -" ];
 

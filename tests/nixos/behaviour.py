@@ -117,6 +117,7 @@ FACTS = {
     "machinectl": lambda arguments: [("machine", *arguments)],
     "nixos-container": lambda arguments: [("nixos-container", *arguments)],
     "systemd-nspawn": lambda arguments: [],
+    "ln": lambda arguments: [("claim", arguments[-1])],
     "rm": lambda paths: [("remove", path) for path in paths],
     "sysctl": lambda arguments: [("sysctl", arguments[-1])],
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1": lambda arguments: [],

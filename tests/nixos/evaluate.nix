@@ -77,6 +77,7 @@ let
         networking.networkmanager.enable = any false;
         nix.package = any (fromStore "nix");
         services.udev.extraRules = text;
+        services.udev.packages = list;
         system.stateVersion = any stateVersion;
         systemd.tmpfiles.rules = list;
         virtualisation.containers.enable = any false;
@@ -102,6 +103,11 @@ in
   etc = lib.mapAttrs (_: file: file.text) config.environment.etc;
   inherit (config) warnings;
   tmpfiles = config.systemd.tmpfiles.rules;
+  # Where NixOS takes rules of udev, units and files of systemd-networkd from.
+  packages = {
+    udev = map toString config.services.udev.packages;
+    systemd = map toString config.systemd.packages;
+  };
   hosts = config.networking.extraHosts;
   # Those of a container.
   options = lib.attrNames (options.containers.type.getSubOptions [ ]);

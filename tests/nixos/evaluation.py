@@ -68,6 +68,7 @@ class System:
         self.etc = found["etc"]
         self.warnings = found["warnings"]
         self.tmpfiles = found["tmpfiles"]
+        self.packages = found["packages"]
         self.hosts = found["hosts"]
         self.options = found["options"]
 

@@ -9,6 +9,7 @@ import pytest
 from evaluation import HERE, MODULE, EvaluationError, configuration, module, read_environment_file
 from world import PROGRAMS
 
+PACKAGE = PROGRAMS.removesuffix("/libexec/container-init")
 START = f"{PROGRAMS}/pre-start {PROGRAMS}/start"
 WEB = 'containers.web = { config = { }; privateNetwork = true; hostAddress = "10.0.0.1"; localAddress = "10.0.0.2"; };'
 OURS = {"ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "RestartPreventExitStatus"}
@@ -65,8 +66,13 @@ def test_roots_of_ephemeral_containers_stay_out_of_reach(stock, ours):
     assert ours.tmpfiles == ["d /run/nixos-containers 0700 root root -"]
 
 
+def test_files_for_udev_and_networkd_are_those_of_the_package(stock, ours):
+    assert stock.packages == {"udev": [], "systemd": []}
+    assert ours.packages == {"udev": [PACKAGE], "systemd": [PACKAGE]}
+
+
 def everything(system):
-    return system.units, system.etc, system.warnings, system.tmpfiles, system.hosts
+    return system.units, system.etc, system.warnings, system.tmpfiles, system.packages, system.hosts
 
 
 def test_not_enabled_it_changes_nothing(evaluate, stock):

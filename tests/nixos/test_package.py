@@ -51,8 +51,8 @@ FOR_OTHER_HOSTS = {
     "share/container-init/modules-load.d/container-init.conf": "boot.kernelModules of nixos-containers.nix",
     "share/container-init/tmpfiles.d/container-init.conf": "systemd.tmpfiles.rules of the module",
 }
-# Files that the module hands on to the host.
-FOR_NIXOS = set()
+# Files that NixOS takes from services.udev.packages and systemd.packages, to which the module adds the package.
+FOR_NIXOS = {"lib/udev/rules.d/90-container-init.rules", "lib/systemd/network/00-00-container-init.network"}
 
 
 def check_installed(out):

@@ -33,6 +33,8 @@ DIFFERENCES = [
 
     ("programs", "host", r"sysctl net/ipv[46]/conf/[\w-]+/(accept_ra|autoconf|accept_redirects)=0", None,
      "the host's end takes no Router Advertisements and no redirects"),
+    ("programs", "host", r"(directory|claim) /run/container-links(/[\w-]+)?", None,
+     "the host's ends are claimed, so that a manager of networks leaves them alone"),
     ("scripts", "host", r"(directory|mode) /run/nixos-containers( 700)?", None,
      "a rule of systemd-tmpfiles makes it"),
     ("programs", "host", r"(directory|mode) /nix/var/nix/(profiles|gcroots)/per-container( 700)?", None,
