@@ -8,6 +8,7 @@ define HELP_TESTS
 @echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 10 minutes; HOST_CACHE=DIR'
+@echo '                 NIXPKGS=DIR: also containers of NixOS'
 @echo 'make check-packages  look at what make deb and make rpm make, and install the former in a container (root): 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
@@ -22,7 +23,7 @@ endef
 NEEDS_demo       = build demo
 NEEDS_check      = build check
 NEEDS_coverage   = build check coverage
-NEEDS_check-host = build host
+NEEDS_check-host = build host $(if $(NIXPKGS),nixos)
 NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
@@ -32,9 +33,15 @@ NEEDS_soak       = build check
 NEEDS_fuzz       = build fuzz
 NEEDS_lint       = build check lint
 
+# A nixpkgs tree for the tests of the NixOS module that need one.
+NIXPKGS =
+CHECK_nixpkgs = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
+  { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }; }
+
 # What can be said before anything is installed.
 CHECK_demo       = @tests/demo --check
-CHECK_check-host = @tests/qemu/run --check
+CHECK_check-host = @tests/qemu/run --check && $(CHECK_nixpkgs)
+CHECK_check-nixos = @$(CHECK_nixpkgs)
 CHECK_bench-host = $(CHECK_check-host)
 CHECK_check-packages = @tests/lib/run-one --check packages
 CHECK_faults     = @tests/lib/run-one --check faults
@@ -43,8 +50,6 @@ CHECK_soak       = @tests/lib/run-one --check soak
 # Selects tests: options of pytest.
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
-CHECK_check-nixos = @test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
-  { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }
 
 TARGETS = demo check coverage check-host check-packages check-nixos bench bench-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
@@ -117,7 +122,8 @@ run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
 	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
-	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' tests/qemu/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
+	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' NIXPKGS='$(NIXPKGS)' \
+	  tests/qemu/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
 # The packages, and the life of Debian's on a Debian.
 
@@ -127,8 +133,6 @@ run-check-packages: all $(BUILD)/tests/stage2
 	@$(export_TESTS) tests/lib/run-one $(BUILD) packages
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
-
-NIXPKGS =
 
 run-check-nixos: $(BINARIES)
 	@NIXPKGS='$(NIXPKGS)' tests/lib/run-one $(BUILD) nixos

@@ -2,6 +2,7 @@
 // A stage 2 for tests and the demo: one static file that needs nothing else in its root.
 //
 //   stage2 report [ARG...]  prints what it was started with, a line each
+//   stage2 test             the same: so is NixOS's switch-to-configuration called
 //   stage2 exit STATUS      exits with it
 //   stage2 [wait]           prints "ready" and says so to $NOTIFY_SOCKET, then waits for a signal
 //                           of systemd(1): SIGRTMIN+3 exits with 0, +4 powers off, +5 reboots
@@ -100,8 +101,9 @@ int wait_for_stop() {
 
 int main(int argc, char** argv) {
   if (argc >= 2 && std::strcmp(argv[1], "report") == 0) return report(argv);
+  if (argc == 2 && std::strcmp(argv[1], "test") == 0) return report(argv);
   if (argc == 3 && std::strcmp(argv[1], "exit") == 0) return std::atoi(argv[2]);
   if (argc == 1 || (argc == 2 && std::strcmp(argv[1], "wait") == 0)) return wait_for_stop();
-  std::fputs("usage: stage2 report [ARG...] | exit STATUS | [wait]\n", stderr);
+  std::fputs("usage: stage2 report [ARG...] | test | exit STATUS | [wait]\n", stderr);
   return 64;
 }

@@ -16,6 +16,8 @@ from waiting import LONG
 PROGRAMS = pathlib.Path("/usr/local/libexec/container-init")
 CONFIGURATIONS = pathlib.Path("/etc/containers")
 ROOTS = pathlib.Path("/var/lib/containers")
+# What tests/nixos/write-host made, if there is a nixpkgs tree.
+NIXOS = pathlib.Path("/opt/check/nixos")
 DROP_INS = pathlib.Path("/run/systemd/system")
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
@@ -134,33 +136,21 @@ def journal(since):
     return "".join(printed.splitlines(keepends=True)[-150:])
 
 
-class Container:
-    """container@NAME.service with its configuration, and a root that holds one static init."""
+class Machine:
+    """container@NAME.service, which is there, and what runs in it."""
 
-    def __init__(self, name, stage2, variables):
+    def __init__(self, name, variables):
         self.name = name
         self.service = f"container@{name}.service"
-        self.root = ROOTS / name
-        self.since = time.time()
-        self.configure(variables)
-        self._undo = contextlib.ExitStack()
-        (self.root / "sbin").mkdir(parents=True)
-        if stage2:
-            shutil.copy(stage2, self.root / "sbin/init")
-
-    def configure(self, variables):
-        CONFIGURATIONS.mkdir(exist_ok=True)
         self.variables = variables
-        lines = [f"{key}={value}\n" for key, value in variables.items()]
-        (CONFIGURATIONS / f"{self.name}.conf").write_text("".join(lines))
+        self.since = time.time()
+        self._undo = contextlib.ExitStack()
 
     def close(self):
         if self.state() not in ("inactive", "failed"):
             run("systemctl", "stop", self.service)
         self.forget()
         self._undo.close()
-        shutil.rmtree(self.root, ignore_errors=True)
-        (CONFIGURATIONS / f"{self.name}.conf").unlink(missing_ok=True)
 
     def undo_with(self, callback, *arguments):
         """What must be done before the root is removed."""
@@ -248,6 +238,29 @@ class Container:
 
     def hosts(self):
         return addresses(self.variables, "HOST_ADDRESS", "HOST_ADDRESS6")
+
+
+class Container(Machine):
+    """A container with its configuration, and a root that holds one static init."""
+
+    def __init__(self, name, stage2, variables):
+        super().__init__(name, variables)
+        self.root = ROOTS / name
+        self.configure(variables)
+        (self.root / "sbin").mkdir(parents=True)
+        if stage2:
+            shutil.copy(stage2, self.root / "sbin/init")
+
+    def configure(self, variables):
+        CONFIGURATIONS.mkdir(exist_ok=True)
+        self.variables = variables
+        lines = [f"{key}={value}\n" for key, value in variables.items()]
+        (CONFIGURATIONS / f"{self.name}.conf").write_text("".join(lines))
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.root, ignore_errors=True)
+        (CONFIGURATIONS / f"{self.name}.conf").unlink(missing_ok=True)
 
 
 def addresses(variables, *keys):

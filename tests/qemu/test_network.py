@@ -133,13 +133,19 @@ def test_extra_pair_alone(host, container):
 
 
 def test_macvlan(host, container):
+    """Two of them reach each other, the host where it has one too, and what is behind the link."""
     lan = host.add_neighbour("lan0", "10.5.0.1/24")
-    web = container(MACVLANS="lan0")
-    web.start()
-    inside = web.network()
-    assert inside.link("mv-lan0")["linkinfo"]["info_kind"] == "macvlan"
-    inside.ip("link set mv-lan0 up", "address add 10.5.0.2/24 dev mv-lan0")
-    assert inside.pings("10.5.0.1")
+    host.ip("link add mv-host link lan0 type macvlan mode bridge", "link set mv-host up",
+            "address add 10.5.0.9/24 dev mv-host")
+    for name, address in ("web", "10.5.0.2"), ("db", "10.5.0.3"):
+        one = container(name, MACVLANS="lan0")
+        one.start()
+        inside = one.network()
+        assert inside.link("mv-lan0")["linkinfo"]["info_kind"] == "macvlan"
+        inside.ip("link set mv-lan0 up", f"address add {address}/24 dev mv-lan0")
+        assert inside.pings("10.5.0.1", "10.5.0.9")
+    assert inside.pings("10.5.0.2")
+    assert host.pings("10.5.0.2", "10.5.0.3")
     assert lan.link("eth0")["operstate"] == "UP"
 
 
