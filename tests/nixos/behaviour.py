@@ -113,12 +113,14 @@ FACTS = {
     "install": _directories,
     "chmod": _modes,
     "touch": lambda paths: [("file", path) for path in paths],
+    # A first line, and the file: echo LINE | cat - FILE >COPY
+    "echo": lambda arguments: [("copy", arguments[4], arguments[5][1:])],
     "cp": lambda arguments: [("copy", *arguments[1:])],
     "machinectl": lambda arguments: [("machine", *arguments)],
     "nixos-container": lambda arguments: [("nixos-container", *arguments)],
     "systemd-nspawn": lambda arguments: [],
     "ln": lambda arguments: [("claim", arguments[-1])],
-    "rm": lambda paths: [("remove", path) for path in paths],
+    "rm": lambda arguments: [("remove", path) for path in arguments if path != "-f"],
     "sysctl": lambda arguments: [("sysctl", arguments[-1])],
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1": lambda arguments: [],
 }

@@ -35,6 +35,8 @@ DIFFERENCES = [
      "the host's end takes no Router Advertisements and no redirects"),
     ("programs", "host", r"(directory|claim) /run/container-links(/[\w-]+)?", None,
      "the host's ends are claimed, so that a manager of networks leaves them alone"),
+    ("programs", "host", r"remove /(var/lib|run)/nixos-containers/[\w-]+/etc/resolv.conf", None,
+     "cp does the same by --remove-destination"),
     ("scripts", "host", r"(directory|mode) /run/nixos-containers( 700)?", None,
      "a rule of systemd-tmpfiles makes it"),
     ("programs", "host", r"(directory|mode) /nix/var/nix/(profiles|gcroots)/per-container( 700)?", None,
