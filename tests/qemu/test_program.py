@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""A container that is one program: a static server, in a root that holds nothing else."""
+
+import pathlib
+import shlex
+import shutil
+
+import pytest
+
+import manual
+from container import wait_until
+from host import LONG, PAIR, run, seconds_to, succeed
+
+# What it pings has to answer to the first packet; without that it ends with the status.
+SERVE = ("/busybox ping -c1 -W10 10.1.0.1 || exit 4; /busybox ping -c1 -W10 fd01::1 || exit 6; "
+         "echo served >/index.html; exec /busybox httpd -f -p 80 -h /")
+
+
+@pytest.fixture
+def program(container, build):
+    """Makes containers that run these words of a shell; the program is all that their root has."""
+
+    def make(script, name="web", **variables):
+        command = shlex.quote(shlex.join(["/busybox", "sh", "-c", script]))
+        one = container(name, stage2=None, COMMAND=command, **variables)
+        shutil.copy(build / "tests/busybox", one.root / "busybox")
+        return one
+
+    return make
+
+
+def fetch(busybox, address):
+    return run(busybox, "wget", "-q", "-O", "-", f"http://{address}/").stdout
+
+
+@pytest.mark.parametrize("users", ["no", "pick"])
+def test_server(host, program, build, record_property, users):
+    """It has its network from its first moment on, and it is gone within a second."""
+    web = program(SERVE, PRIVATE_USERS=users, **PAIR)
+    web.start()
+    wait_until(lambda: fetch(build / "tests/busybox", "10.1.0.2") == "served\n", seconds=LONG, pause=0.05)
+    assert fetch(build / "tests/busybox", "[fd01::2]") == "served\n"
+    record_property("stopped in", f"{seconds_to(web.stop):.2f} s")
+    assert web.property("ExecMainStatus") == "0"
+
+
+def test_example_of_the_manual(host, container, build):
+    """As it is in container.conf(5)."""
+    example = manual.Example("/usr/local/share/man/man5/container.conf.5",
+                             "cp /bin/busybox /var/lib/containers/web")
+    web = container(stage2=None)
+    shutil.copy(build / "tests/busybox", "/bin/busybox")
+    web.undo_with(pathlib.Path("/bin/busybox").unlink)
+    succeed("sh", "-c", example.script())
+    web.start()
+    wait_until(lambda: fetch("/bin/busybox", "10.0.0.2") == "hello\n", seconds=LONG, pause=0.05)
+    web.stop()
+
+
+def test_stop_before_the_program(host, program):
+    """While container-init waits for a link that does not come up, and right after the start."""
+    web = program("exec /busybox sleep 1234", WAIT_CARRIER="60", **PAIR)
+    for moment in ("0", "0.1", "0.3", "0.6"):
+        web.start_soon()
+        run("sleep", moment)
+        web.stop()  # a stop that is lost ends with a time-out, which is no success
+
+
+def test_status(host, program, once):
+    """That of the program is the unit's, and is shown beside what it printed."""
+    web = program("echo its last words; exit 3", once)
+    web.try_start()
+    wait_until(lambda: web.state() == "failed", seconds=LONG, pause=0.1)
+    assert web.property("ExecMainStatus") == "3"
+    shown = web.status()
+    assert "status=3" in shown and "its last words" in shown
+    web.forget()
+    web = program("exit 0", "other")
+    web.try_start()
+    wait_until(lambda: web.state() == "inactive", seconds=LONG, pause=0.1)
+    assert web.property("Result") == "success"
