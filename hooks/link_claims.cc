@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "hooks/link_claims.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <memory>
 
 #include <fmt/core.h>
 
@@ -12,6 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/words.h"
 #include "common/network/link_name.h"
+#include "hooks/process_status.h"
 
 namespace container_init {
 namespace {
@@ -20,6 +24,23 @@ constexpr const char* kDirectory = "/run/container-links";
 
 std::string claim_path(const std::string& link) {
   return fmt::format("{}/{}", kDirectory, short_link_name(link));
+}
+
+constexpr std::string_view kProc = "/proc/";
+
+// 0 for a link that leads elsewhere.
+pid_t claimant_of(const std::string& claim) {
+  const auto target = read_link(claim);
+  pid_t process = 0;
+  if (target && target->starts_with(kProc))
+    std::from_chars(target->data() + kProc.size(), target->data() + target->size(), process);
+  return process;
+}
+
+// The number of a process that has ended may be that of another one now.
+bool is_nspawn_of_root(pid_t process) {
+  const auto status = process > 0 ? status_of(process) : std::nullopt;
+  return status && status->name == "systemd-nspawn" && status->is_root;
 }
 
 }  // namespace
@@ -39,6 +60,16 @@ void remove_claims(const LinkNames& names) {
   for (const std::string& name : names)
     if (unlink(claim_path(name).c_str()) != 0 && errno != ENOENT)
       throw system_error(errno, "remove " + claim_path(name));
+}
+
+std::set<pid_t> find_claimants() {
+  std::set<pid_t> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(kDirectory), closedir);
+  if (!directory) return found;  // nothing was claimed since the host has booted
+  while (const dirent* entry = readdir(directory.get()))
+    if (const pid_t process = claimant_of(claim_path(entry->d_name)); is_nspawn_of_root(process))
+      found.insert(process);
+  return found;
 }
 
 std::string claim_commands(const LinkNames& names) {

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <set>
 #include <string>
 
 #include "common/network/lookup.h"
@@ -22,6 +23,9 @@ void claim_links(const LinkNames& names, pid_t nspawn);
 
 // Success also where there is none. Error, Exit::system.
 void remove_claims(const LinkNames& names);
+
+// The systemd-nspawn processes of root that have claimed a link and still run.
+std::set<pid_t> find_claimants();
 
 // The commands of a shell that claims links for itself, and that removes the claims there are.
 std::string claim_commands(const LinkNames& names);

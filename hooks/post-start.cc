@@ -6,13 +6,16 @@
 #include <fmt/core.h>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/program.h"
+#include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/host_end.h"
+#include "hooks/link_claims.h"
 #include "hooks/requirements.h"
 
 using namespace container_init;
@@ -21,12 +24,15 @@ namespace {
 
 constexpr std::string_view kUsage =
     "Usage: post-start [--dry-run] [--wait=SECONDS]\n"
+    "       post-start --all [--dry-run]\n"
     "\n"
     "Configures the host's end of the links of the container INSTANCE.\n"
     "\n"
     "  -n, --dry-run  print the ip(8) commands that would do the same, and do nothing\n"
     "      --wait=SECONDS\n"
     "                 wait that long at most for the links to appear; default 0\n"
+    "      --all      the same for every container that runs, as it was started, as\n"
+    "                 far as its links and bridges exist; no variable is read\n"
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
@@ -52,7 +58,39 @@ void require_links(const LinkNames& own, const std::vector<RequiredLink>& bridge
     throw Error(wait.count() > 0 ? Exit::timeout : Exit::system, std::move(missing));
 }
 
-int run(const Options& options, const Log&) {
+// A bridge that is missing may come later.
+bool is_complete(const Pair& pair, const Links& links) {
+  return links.contains(pair.host_link) && (pair.bridge.empty() || links.contains(pair.bridge));
+}
+
+void reconnect(Network network, bool dry_run) {
+  Rtnetlink rtnetlink;
+  const Links links = find_links(rtnetlink, names_of(make_host_plan(network)));
+  const auto is_missing = [&](const Pair& pair) { return !is_complete(pair, links); };
+  if (network.pair && is_missing(*network.pair)) network.pair.reset();
+  std::erase_if(network.extra_pairs, is_missing);
+  if (dry_run) return print(ip_commands(make_host_plan(network)));
+  configure_host_end(rtnetlink, network, links);
+}
+
+// systemd-nspawn still has the environment that start was given. Gives the status of the last
+// container that could not be connected.
+int reconnect_all(bool dry_run, const Log& log) {
+  int status = 0;
+  for (const pid_t process : find_claimants()) {
+    const auto text = read_file(fmt::format("/proc/{}/environ", process));
+    if (!text) continue;  // has ended
+    const int failed = report_errors(log, [&] {
+      reconnect(parse_host_network(Environment(split_list(*text, '\0'))), dry_run);
+      return 0;
+    });
+    if (failed != 0) status = failed;
+  }
+  return status;
+}
+
+int run(const Options& options, const Log& log) {
+  if (options.all) return reconnect_all(options.dry_run, log);
   const Network network = parse_host_network(Environment(environ));
   const Plan plan = make_host_plan(network);
   if (options.dry_run) {
@@ -76,6 +114,7 @@ int main(int argc, char** argv) {
                       .usage = kUsage,
                       .variables = [] { return list_variables(kPostStart); },
                       .has_wait = true,
+                      .has_all = true,
                       .run = run},
                      argc, argv);
 }

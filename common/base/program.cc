@@ -23,15 +23,16 @@ namespace container_init {
 namespace {
 
 // As getopt_long(3) returns them; --wait has no short form.
-enum class Option { dry_run = 'n', help = 'h', version = 'V', wait = 256 };
+enum class Option { dry_run = 'n', help = 'h', version = 'V', wait = 256, all };
 
 constexpr int code(Option option) { return static_cast<int>(option); }
 
-constexpr std::array<option, 5> kOptions = {
+constexpr std::array<option, 6> kOptions = {
     {{"dry-run", no_argument, nullptr, code(Option::dry_run)},
      {"help", no_argument, nullptr, code(Option::help)},
      {"version", no_argument, nullptr, code(Option::version)},
      {"wait", required_argument, nullptr, code(Option::wait)},
+     {"all", no_argument, nullptr, code(Option::all)},
      {nullptr, 0, nullptr, 0}}};
 
 Error usage_error(const Program& program, std::string_view reason) {
@@ -78,6 +79,8 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
       options.dry_run = true;
     } else if (found == code(Option::wait) && program.has_wait) {
       options.wait = wait_argument(program, optarg);
+    } else if (found == code(Option::all) && program.has_all) {
+      options.all = true;
     } else {
       throw refused_option(program, argv);
     }

@@ -50,6 +50,12 @@ stdenv.mkDerivation {
       [ "STATIC=no" ]
   );
 
+  # The module has no unit of this name: systemd.packages takes it from here.
+  postInstall = ''
+    install -D --mode=644 -t $out/lib/systemd/system $out/share/container-init/container-links@.service
+    rm $out/share/container-init/container-links@.service
+  '';
+
   doInstallCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
   installCheckPhase = ''
     for program in $out/libexec/container-init/*; do

@@ -682,6 +682,26 @@ def test_links_are_claimed_for_systemd_nspawn(starter, variables, links):
     assert not any(claim.exists() for claim in directory.iterdir())
 
 
+def test_post_start_connects_all_that_run(starter):
+    """As each was started, and only what systemd-nspawn of root has claimed."""
+    host = starter.network.host
+    starter.network.add_bridge()
+    starter.act("ip link add vb-web type veth peer name in-web && sleep 60; :")
+    started = starter.start({"HOST_BRIDGE": "br0", "EXTRA_VETHS": "lan0,HOST_BRIDGE=br1"})
+    enter = ["nsenter", "--mount", "--root", "--target", started.pid]
+    claims = pathlib.Path(f"/proc/{started.pid}/root/run/container-links")
+    (claims / "ended").symlink_to("/proc/99999999")
+    (claims / "other").symlink_to("/proc/1")
+    (claims / "elsewhere").symlink_to("/etc")
+    wait_until(lambda: "vb-web" in host.links())
+    with host.unchanged():
+        printed = host.run([*enter, starter.build / "post-start", "--all", "--dry-run"])
+    assert (printed.stdout, printed.stderr) == ("ip link set dev vb-web master br0 up\n", "")
+    done = host.run([*enter, starter.build / "post-start", "--all"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert host.link("vb-web")["master"] == "br0"
+
+
 def test_claims_that_cannot_be_made(starter):
     (starter.run_directory / "container-links").touch()
     done = starter.run(CLAIMED)
