@@ -13,6 +13,7 @@ define HELP_TESTS
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 @echo 'make bench-host  compare whole starts on the host in QEMU (root): 15 minutes'
+@echo 'make soak-host   let COUNT=500 containers start, fail and stop at once on the host in QEMU (root)'
 @echo 'make faults      make every system call of every program fail (root): 3 minutes'
 @echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root): a minute'
 @echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 for each of seven'
@@ -28,6 +29,7 @@ NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
 NEEDS_bench-host = build host
+NEEDS_soak-host  = build host
 NEEDS_faults     = build check
 NEEDS_soak       = build check
 NEEDS_fuzz       = build fuzz
@@ -43,6 +45,7 @@ CHECK_demo       = @tests/demo --check
 CHECK_check-host = @tests/qemu/run --check && $(CHECK_nixpkgs)
 CHECK_check-nixos = @$(CHECK_nixpkgs)
 CHECK_bench-host = $(CHECK_check-host)
+CHECK_soak-host  = $(CHECK_check-host)
 CHECK_check-packages = @tests/lib/run-one --check packages
 CHECK_faults     = @tests/lib/run-one --check faults
 CHECK_soak       = @tests/lib/run-one --check soak
@@ -51,7 +54,7 @@ CHECK_soak       = @tests/lib/run-one --check soak
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
-TARGETS = demo check coverage check-host check-packages check-nixos bench bench-host faults soak fuzz lint
+TARGETS = demo check coverage check-host check-packages check-nixos bench bench-host soak-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -118,7 +121,14 @@ HOST_CACHE = build/host
 run-bench-host: MEASUREMENT = bench_starts.py
 run-bench-host: export HOST_LIMIT ?= 3600
 
-run-check-host run-bench-host: $(BINARIES) $(BUILD)/tests/stage2
+# How many containers at once; 16 MiB for each are more than enough.
+COUNT = 500
+run-soak-host: MEASUREMENT = soak_starts.py
+run-soak-host: export HOST_LIMIT ?= 7200
+run-soak-host: export HOST_MEMORY ?= $(shell echo $$((2048 + 16 * $(COUNT))))
+run-soak-host: export COUNT := $(COUNT)
+
+run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
 	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null

@@ -31,7 +31,7 @@ REBOOT = signal.SIGRTMIN + 5
 
 def pair(number):
     """The addresses of one of many containers."""
-    return {"HOST_ADDRESS": "10.1.0.1", "LOCAL_ADDRESS": f"10.1.{number}.2",
+    return {"HOST_ADDRESS": "10.1.0.1", "LOCAL_ADDRESS": f"10.{1 + number // 256}.{number % 256}.2",
             "HOST_ADDRESS6": "fd01::1", "LOCAL_ADDRESS6": f"fd01:{number}::2"}
 
 
