@@ -207,7 +207,7 @@ class Machine:
     def status(self):
         """What a person sees in a terminal of 80 columns."""
         return run("script", "--quiet", "--return", "--command",
-                   "stty columns 80; export COLUMNS=80 SYSTEMD_URLIFY=0 LC_ALL=C; "
+                   "stty columns 80; export COLUMNS=80 SYSTEMD_URLIFY=0 SYSTEMD_COLORS=0 LC_ALL=C; "
                    f"systemctl --no-pager status {self.service}",
                    "/dev/null").stdout.replace("\r\n", "\n")
 

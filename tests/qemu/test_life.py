@@ -298,7 +298,7 @@ def test_private_users(host, container, srv):
         kept = [web.root, srv, *(web.root / path for path in (
             "etc/machine-id", "etc/resolv.conf", "root", "sbin/init", "usr/bin", "var/lib/private"))]
         assert {path.lstat().st_uid for path in kept} == {0}
-    web.configure({**web.variables, "PRIVATE_USERS": "no"})
+    web.configure({**PAIR, "PRIVATE_USERS": "no"})
     web.start()
     assert first_user(web) == 0
     assert "belongs to user" not in web.journal()
