@@ -10,6 +10,7 @@ define HELP_TESTS
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 10 minutes; HOST_CACHE=DIR'
 @echo '                 NIXPKGS=DIR: also containers of NixOS'
 @echo 'make check-packages  look at what make deb and make rpm make, and install the former in a container (root): 1 minute'
+@echo 'make check-musl  compile every source against the headers of musl: 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 @echo 'make bench-host  compare whole starts on the host in QEMU (root): 15 minutes'
@@ -26,6 +27,7 @@ NEEDS_check      = build check
 NEEDS_coverage   = build check coverage
 NEEDS_check-host = build host $(if $(NIXPKGS),nixos)
 NEEDS_check-packages = build check deb rpm packages
+NEEDS_check-musl = build musl
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
 NEEDS_bench-host = build host
@@ -54,7 +56,7 @@ CHECK_soak       = @tests/lib/run-one --check soak
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
-TARGETS = demo check coverage check-host check-packages check-nixos bench bench-host soak-host faults soak fuzz lint
+TARGETS = demo check coverage check-host check-packages check-musl check-nixos bench bench-host soak-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -141,6 +143,21 @@ run-check-packages: all $(BUILD)/tests/stage2
 	@$(MAKE) --no-print-directory run-deb
 	@$(MAKE) --no-print-directory run-rpm
 	@$(export_TESTS) tests/lib/run-one $(BUILD) packages
+
+# musl: every source compiles against its headers, with libc++; Debian's libstdc++ is made for glibc. Of
+# other headers only those of the kernel, fmt and libmnl are there.
+
+MUSL_HEADERS  = build/musl
+MUSL_COMPILER = clang++-19
+MUSL_FLAGS    = --target=x86_64-linux-musl -nostdlibinc -nostdinc++ -isystem /usr/lib/llvm-19/include/c++/v1 \
+                -isystem /usr/include/x86_64-linux-musl -isystem $(MUSL_HEADERS) -D_LIBCPP_HAS_MUSL_LIBC=1
+
+run-check-musl:
+	@rm -rf $(MUSL_HEADERS)
+	@mkdir -p $(MUSL_HEADERS)
+	@ln -s $(addprefix /usr/include/,linux asm-generic fmt libmnl x86_64-linux-gnu/asm) $(MUSL_HEADERS)
+	printf '%s\n' $(MAINS) $(SOURCES) | xargs -P "$$(nproc)" -I FILE \
+	  $(MUSL_COMPILER) $(filter-out -M%,$(ALL_CPPFLAGS)) $(ALL_CXXFLAGS) -Werror $(MUSL_FLAGS) -fsyntax-only FILE
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
