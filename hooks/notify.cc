@@ -41,7 +41,7 @@ class Credentials {
  public:
   Credentials(pid_t process, msghdr& message) {
     message.msg_control = buffer_.data();
-    message.msg_controllen = buffer_.size();
+    message.msg_controllen = sizeof(buffer_);  // socklen_t with musl, size_t with glibc
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_CREDENTIALS;
