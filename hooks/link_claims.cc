@@ -37,10 +37,12 @@ pid_t claimant_of(const std::string& claim) {
   return process;
 }
 
-// The number of a process that has ended may be that of another one now.
+// The number of a process that has ended may be that of another one now, also of one in a
+// container, which has the name that it likes.
 bool is_nspawn_of_root(pid_t process) {
   const auto status = process > 0 ? status_of(process) : std::nullopt;
-  return status && status->name == "systemd-nspawn" && status->is_root;
+  return status && status->name == "systemd-nspawn" && status->is_root &&
+         status->is_in_our_pid_namespace;
 }
 
 }  // namespace

@@ -49,8 +49,12 @@ bool is_root(const Lines& lines) {
 }
 
 // NSpid lists a PID for each PID namespace, from ours to the process' own.
+std::vector<std::string_view> pids(const Lines& lines) {
+  return split_words(field(lines, "NSpid"));
+}
+
 bool is_init(const Lines& lines) {
-  const auto numbers = split_words(field(lines, "NSpid"));
+  const auto numbers = pids(lines);
   return numbers.size() > 1 && numbers.back() == "1";
 }
 
@@ -69,7 +73,8 @@ std::optional<ProcessStatus> status_of(pid_t process) {
                        .has_no_new_privileges = number_field<int>(lines, "NoNewPrivs", 10) == 1,
                        .has_system_call_filters = number_field<int>(lines, "Seccomp", 10) != 0,
                        .is_root = is_root(lines),
-                       .is_init = is_init(lines)};
+                       .is_init = is_init(lines),
+                       .is_in_our_pid_namespace = pids(lines).size() == 1};
 }
 
 std::vector<pid_t> children_of(pid_t process) {

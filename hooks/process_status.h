@@ -23,6 +23,7 @@ struct ProcessStatus {
   bool has_system_call_filters = false;   // Seccomp
   bool is_root = false;                   // Uid, all four
   bool is_init = false;                   // PID 1 of a namespace below ours
+  bool is_in_our_pid_namespace = false;   // no process of a container is
 };
 
 constexpr bool contains_signal(std::uint64_t set, int signal) { return set >> (signal - 1) & 1; }

@@ -16,8 +16,8 @@ namespace container_init {
 // Every link that the plan names, also by the new names that it gives.
 LinkNames names_of(const Plan& plan);
 
-// Looks up all of them, in as few batches as possible. Names over 15 characters are looked up as alternative names,
-// and by the short name that systemd-nspawn makes of them.
+// Looks up all of them, in as few batches as possible. Names over 15 characters are looked up as
+// alternative names, and by the short name that systemd-nspawn makes of them.
 Links find_links(Rtnetlink& rtnetlink, const LinkNames& names);
 
 // Whether a link is as it should be; nullptr stands for one that is absent.

@@ -22,8 +22,8 @@
 namespace container_init {
 namespace {
 
-// The name of its file, which a process cannot choose as it can the name in its status. A program
-// that was replaced since is "deleted".
+// The name of its file, which a process of this PID namespace cannot choose as it can the name in
+// its status. A program that was replaced since is "deleted".
 bool runs_systemd_nspawn(pid_t process) {
   const auto path = read_link(fmt::format("/proc/{}/exe", process));
   if (!path) throw system_error(errno, fmt::format("look at the program of process {}", process));
@@ -32,7 +32,8 @@ bool runs_systemd_nspawn(pid_t process) {
 
 bool is_systemd_nspawn_of_root(pid_t process) {
   const auto status = status_of(process);
-  return status && status->is_root && runs_systemd_nspawn(process);
+  return status && status->is_root && status->is_in_our_pid_namespace &&
+         runs_systemd_nspawn(process);
 }
 
 }  // namespace

@@ -702,6 +702,30 @@ def test_post_start_connects_all_that_run(starter):
     assert host.link("vb-web")["master"] == "br0"
 
 
+def test_post_start_believes_no_process_of_a_container(starter, tmp_path):
+    """Not even with the number of a systemd-nspawn that has ended, its name and the host's root."""
+    host = starter.network.host
+    host.ip("link add ve-db type veth peer name in-db")
+    starter.act("sleep 60; :")
+    started = starter.start({"HOST_ADDRESS": "10.0.0.1"})
+    hostile = tmp_path / "hostile/systemd-nspawn"
+    hostile.parent.mkdir()
+    hostile.write_text('#!/bin/sh\n: >"$0.runs"\nsleep 60\n:\n')
+    hostile.chmod(0o755)
+    namespace = subprocess.Popen(
+        [*host.enter, "unshare", "--pid", "--fork", "--kill-child", hostile],
+        env={**os.environ, "INSTANCE": "db", "HOST_ADDRESS": "10.6.6.6"})
+    wait_until(pathlib.Path(f"{hostile}.runs").exists)
+    child, = pathlib.Path(f"/proc/{namespace.pid}/task/{namespace.pid}/children").read_text().split()
+    claims = pathlib.Path(f"/proc/{started.pid}/root/run/container-links")
+    (claims / "ve-db").symlink_to(f"/proc/{child}")
+    enter = ["nsenter", "--mount", "--root", "--target", started.pid]
+    printed = host.run([*enter, starter.build / "post-start", "--all", "--dry-run"])
+    namespace.kill()
+    namespace.wait()
+    assert (printed.returncode, printed.stdout, printed.stderr) == (0, "", "")
+
+
 def test_claims_that_cannot_be_made(starter):
     (starter.run_directory / "container-links").touch()
     done = starter.run(CLAIMED)

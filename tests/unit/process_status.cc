@@ -53,11 +53,13 @@ TEST_CASE("signals are blocked and pending") {
 
 TEST_CASE("the first process of a namespace is its init, and nobody else is") {
   CHECK_FALSE(status_of(getpid())->is_init);
+  CHECK(status_of(getpid())->is_in_our_pid_namespace);
   const Child child(stay);
   CHECK_FALSE(status_of(child.pid())->is_init);
   const Child first(stay, pid_namespace());
   if (first.pid() < 0) return;  // not allowed here
   CHECK(status_of(first.pid())->is_init);
+  CHECK_FALSE(status_of(first.pid())->is_in_our_pid_namespace);
 }
 
 TEST_CASE("a process has a name and a parent") {
