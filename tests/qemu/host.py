@@ -220,6 +220,10 @@ class Machine:
         """PID 1 of the container."""
         return int(succeed("machinectl", "show", "--value", "--property=Leader", self.name))
 
+    def first_user(self):
+        """Who root of the container is on the host."""
+        return int(pathlib.Path(f"/proc/{self.leader()}/uid_map").read_text().split()[1])
+
     def registered(self):
         return pathlib.Path("/run/systemd/machines", self.name).exists()
 

@@ -269,11 +269,6 @@ def test_tmpfs(host, container):
     assert_reachable(host, web)
 
 
-def first_user(container):
-    """Who root of the container is on the host."""
-    return int(pathlib.Path(f"/proc/{container.leader()}/uid_map").read_text().split()[1])
-
-
 @pytest.fixture
 def srv():
     path = pathlib.Path("/srv/data")
@@ -290,7 +285,7 @@ def test_private_users(host, container, srv):
     for _ in range(2):
         web.start()
         assert_reachable(host, web)
-        user = first_user(web)
+        user = web.first_user()
         assert user >= 0x10000
         for inside, owner in (("/etc/resolv.conf", user), ("/srv/mapped", user), ("/srv/plain", 0)):
             assert web.inside(inside).stat().st_uid == owner
@@ -300,7 +295,7 @@ def test_private_users(host, container, srv):
         assert {path.lstat().st_uid for path in kept} == {0}
     web.configure({**PAIR, "PRIVATE_USERS": "no"})
     web.start()
-    assert first_user(web) == 0
+    assert web.first_user() == 0
     assert "belongs to user" not in web.journal()
 
 

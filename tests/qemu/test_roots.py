@@ -185,7 +185,8 @@ def test_root_in_the_runtime_directory(host, container, once):
     web.start()
     planted = web.inside("/root/planted")
     planted.touch()
-    shutil.chown(planted, 12345, 12345)
+    user = web.first_user() + 1000
+    shutil.chown(planted, user, user)
     planted.chmod(0o4755)
     web.drop_in("ExecReload=", "ExecReload=/bin/true")
     before = listing(root)
