@@ -24,12 +24,14 @@
 #include "hooks/start/control_group.h"
 #include "hooks/start/nspawn_process.h"
 #include "hooks/start/stop_guard.h"
+#include "hooks/unix_export.h"
 
 namespace container_init {
 namespace {
 
 // What the waiter is left with.
 struct Waiter {
+  const std::string& instance;
   const Network& network;
   const Log& log;
   const BoundProgram& program;
@@ -74,6 +76,14 @@ void end_nspawn(const Descriptor& nspawn) {
     if (ends_within(nspawn, patience)) return;
   }
   send_signal(nspawn, SIGKILL);
+  ends_within(nspawn, std::chrono::seconds{1});
+}
+
+// What systemd-nspawn leaves when it is killed. pre-start would remove it, but after the last
+// attempt it does not run.
+int remove_unix_export(const std::string& instance) {
+  if (is_unix_export_mounted(instance)) unmount_unix_export(instance);
+  return 0;
 }
 
 // systemd-nspawn makes the links after all binds. Where there is none, PID 1 shows that it is done.
@@ -100,6 +110,7 @@ int wait_and_configure(Waiter& waiter) {
   if (status == 0) return status;
   end_nspawn(waiter.nspawn.pidfd);
   if (waiter.program.is_copy) unlink(waiter.program.path.c_str());
+  report_errors(waiter.log, [&] { return remove_unix_export(waiter.instance); });
   return status;
 }
 
@@ -130,7 +141,8 @@ int fork_waiter(Waiter& waiter, const Subgroup& group) {
 }  // namespace
 
 void leave_waiter(const Config& config, const BoundProgram& program, const Log& log) {
-  Waiter waiter{.network = config.network,
+  Waiter waiter{.instance = config.instance,
+                .network = config.network,
                 .log = log,
                 .program = program,
                 .nspawn = this_as_nspawn(config, program)};
