@@ -309,9 +309,13 @@ class Debian:
     def add_unit(self, name, text, *required_by):
         (self.root / "etc/systemd/system" / name).write_text(text)
         for target in required_by:
-            wants = self.root / f"etc/systemd/system/{target}.requires"
-            wants.mkdir(exist_ok=True)
-            (wants / name).symlink_to(f"../{name}")
+            self.require(f"../{name}", name, target)
+
+    def require(self, path, name, target):
+        """Lets the target require a unit of this name, whose file is at the path."""
+        required = self.root / f"etc/systemd/system/{target}.requires"
+        required.mkdir(exist_ok=True)
+        (required / name).symlink_to(path)
 
 
 def seconds_to(action):

@@ -3,6 +3,7 @@
 
 import pathlib
 import shlex
+import shutil
 
 import pytest
 
@@ -166,3 +167,23 @@ def test_networkd_inside_heeds_the_container_s_own_file(networked):
         "[Match]\nName=eth0\n[Network]\nAddress=10.9.0.2/24\nIPv6AcceptRA=no\n")
     web.start()
     assert "10.9.0.2/24" in web.network().addresses("eth0")
+
+
+def test_container_in_a_container(debian, build):
+    """By the same unit, and known to the machined of the outer one."""
+    web, root = debian(**PAIR)
+    web.drop_in("TimeoutStartSec=5min")
+    for unit in "dbus.service", "dbus.socket":
+        (root.root / "etc/systemd/system" / unit).unlink()
+    inner = root.root / "var/lib/containers/inner/sbin"
+    inner.mkdir(parents=True)
+    shutil.copy(build / "tests/stage2", inner / "init")
+    (root.root / "etc/containers/inner.conf").write_text(
+        "HOST_ADDRESS=10.9.0.1\nLOCAL_ADDRESS=10.9.0.2\nPRIVATE_USERS=no\n")
+    root.require("/usr/local/lib/systemd/system/container@.service", "container@inner.service",
+                 "multi-user.target")
+    web.start()
+    assert web.network().pings("10.9.0.2")
+    machines = succeed("nsenter", "--all", "--target", web.leader(), "machinectl", "--no-legend", "list")
+    assert machines.split()[:2] == ["inner", "container"]
+    web.stop()
