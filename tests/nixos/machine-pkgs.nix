@@ -28,6 +28,7 @@
             cp -R "$src" source && chmod -R u+w source && cd source
             make -j"$NIX_BUILD_CORES" $makeFlags
             make $makeFlags install
+            eval "$postInstall"
             [ -z "$doInstallCheck" ] || eval "$installCheckPhase"
           '' ];
           PATH = "/usr/bin:/bin";
