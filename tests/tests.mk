@@ -7,8 +7,8 @@ define HELP_TESTS
 @echo 'make check       run the tests: 2 to 6 minutes'
 @echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
-@echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 10 minutes; HOST_CACHE=DIR'
-@echo '                 NIXPKGS=DIR: also containers of NixOS'
+@echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
+@echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
 @echo 'make check-packages  look at what make deb and make rpm make, and install the former in a container (root): 1 minute'
 @echo 'make check-musl  compile every source against the headers of musl: 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
@@ -44,7 +44,7 @@ CHECK_nixpkgs = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virt
 
 # What can be said before anything is installed.
 CHECK_demo       = @tests/demo --check
-CHECK_check-host = @tests/qemu/run --check && $(CHECK_nixpkgs)
+CHECK_check-host = @BOOT='$(BOOT)' tests/host/run --check && $(CHECK_nixpkgs)
 CHECK_check-nixos = @$(CHECK_nixpkgs)
 CHECK_bench-host = $(CHECK_check-host)
 CHECK_soak-host  = $(CHECK_check-host)
@@ -115,7 +115,10 @@ check-root:
 
 .PHONY: check-root
 
-# A whole host in QEMU
+# A whole host
+
+# Where it boots: "qemu" or "container".
+BOOT = qemu
 
 # The Debian that is booted, of SUITE or else Debian 12; elsewhere it outlives `make clean`.
 HOST_CACHE = build/host
@@ -134,8 +137,8 @@ run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
 	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
-	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' NIXPKGS='$(NIXPKGS)' \
-	  tests/qemu/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
+	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
+	  tests/host/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
 # The packages, and the life of Debian's on a Debian.
 
@@ -227,7 +230,7 @@ LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz
             $(foreach folder,bench faults lib,tests/$(folder)/*.c))
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
 SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root count-lines debian-root run run-one surroundings) \
-          tests/fuzz/run hooks/debian/build hooks/rpm/build tests/qemu/make-root tests/qemu/run tests/bench/*.bash .ci/run
+          tests/fuzz/run hooks/debian/build hooks/rpm/build tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.
 run-lint: SHELL = bash

@@ -54,8 +54,8 @@ class Host:
 
 
 @contextlib.contextmanager
-def booted(root, program, binds):
-    """A Host over a root that stays as it is; it has what the program needs, and these binds.
+def running(root, options, environment=None):
+    """A Host over a root, with these options of systemd-nspawn, and systemd-nspawn itself.
 
     Nothing filters its system calls, as nothing does those of a machine: below such a filter nobody
     can read another one.
@@ -64,17 +64,23 @@ def booted(root, program, binds):
     group = ControlGroup()
     system = subprocess.Popen(
         [*group.enter, *namespace.enter, *PRIVATE_RUN, "systemd-nspawn", "--quiet", "--register=no",
-         "--keep-unit", "--boot", "--private-network", "--capability=all", "--volatile=overlay",
-         "-M", "host", "-D", root, *library_binds(program, root), *binds],
+         "--keep-unit", "--boot", "--private-network", "--capability=all", "-M", "host", "-D", root, *options],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "SYSTEMD_SECCOMP": "0"})
+        env={**os.environ, "SYSTEMD_SECCOMP": "0", **(environment or {})})
     try:
         host = Host(wait_until(lambda: child_of(system.pid, "systemd")))
         wait_until(lambda: host.run("systemctl is-system-running").stdout.strip() in
                    ("running", "degraded"), pause=0.1)
         host.output_of(MOUNT_VISIBLE)
-        yield host
+        yield host, system
     finally:
         kill_nspawn(system)
         group.close()
         namespace.close()
+
+
+@contextlib.contextmanager
+def booted(root, program, binds):
+    """A Host over a root that stays as it is; it has what the program needs, and these binds."""
+    with running(root, ["--volatile=overlay", *library_binds(program, root), *binds]) as (host, _):
+        yield host

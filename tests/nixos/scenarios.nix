@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The containers that tests/qemu/test_nixos.py runs. Their options are those of nixos/tests/containers-*.nix.
+# The containers that tests/host/test_nixos.py runs. Their options are those of nixos/tests/containers-*.nix.
 let
   # The host is emulated, and may be slow.
   timeoutStartSec = "5min";

@@ -177,6 +177,7 @@ def owners(containers):
     return {tuple(map(int, line.split())) for line in listed.splitlines()}
 
 
+@pytest.mark.release  # the libraries of one with sanitizers are in the root, and root's of the host
 def test_root_of_the_container_is_not_root_of_the_host(containers):
     """The unit's default. This file system has no idmapped mounts: the files get the users, and what
     is added to them later does."""
@@ -561,6 +562,7 @@ def test_program_that_serves(containers, users):
             containers.property("ExecMainStatus")) == ("inactive", "success", "0")
 
 
+@pytest.mark.release  # a build with sanitizers needs libraries, which this root lacks
 def test_program_of_the_manual(containers):
     """As container.conf(5) shows it."""
     example = manual.Example(PAGES / "container.conf.5", "cp /bin/busybox /var/lib/containers/web")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests on a whole systemd host, which tests/qemu/run boots. Results come as TAP, at once."""
+"""Tests on a whole systemd host, which tests/host/run boots. Results come as TAP, at once."""
 
 import pathlib
 import time
@@ -15,7 +15,7 @@ collect_ignore = [] if hosts.NIXOS.exists() else ["test_nixos.py"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--tap", help="terminal for the results as TAP")
+    parser.addoption("--tap", help="terminal or pipe for the results as TAP")
 
 
 def pytest_configure(config):
@@ -29,7 +29,8 @@ class Tap:
 
     def __init__(self, path):
         self._out = open(path, "w", buffering=1)
-        tty.setraw(self._out.fileno())
+        if self._out.isatty():
+            tty.setraw(self._out.fileno())
         self._number = 0
         self._reports = []
 

@@ -33,6 +33,7 @@ def test_pair_twenty_times(host, container, record_property):
     assert web.property("NRestarts") == "0"
 
 
+@pytest.mark.machine
 def test_cgroup_controllers(container):
     """A process beside systemd-nspawn would have taken them all away, and the waiter was one."""
     web = container(**PAIR)
@@ -274,25 +275,3 @@ def test_thirty_at_once(host, container, record_property):
         assert_reachable(host, one)
     succeed("systemctl", "stop", *services)
     assert {one.property("Result") for one in all_of_them} == {"success"}
-
-
-@pytest.fixture
-def networkd():
-    succeed("systemctl", "start", "systemd-networkd.service")
-    yield
-    succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")
-
-
-def test_with_networkd(host, container, networkd, record_property):
-    """What becomes of the link where systemd-networkd takes it is recorded, not asserted."""
-    web = container(**PAIR)
-    record_property("start", web.try_start().returncode)
-    for moment in ("at once", "after 10 s"):
-        reachable = host.pings(*web.locals()) if web.state() == "active" else False
-        shown = run("ip", "-brief", "address", "show", "dev", "ve-web")
-        managed = run("networkctl", "--no-pager", "--no-legend", "list", "ve-web").stdout.split()
-        record_property(moment, f"answers: {reachable}; networkd: {managed[-2:]}; "
-                                f"{shown.stdout.strip()}")
-        if moment == "at once":
-            time.sleep(10)
-    record_property("routes", sorted(host.routes(), key=str))
