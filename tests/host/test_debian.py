@@ -25,6 +25,7 @@ ExecStartPost=touch /run/pinged
 """
 
 
+@pytest.mark.emulated
 def test_network_at_boot(host, debian, record_property):
     """The first thing inside needs the host, has one try, and ends the container where it fails."""
     web, root = debian(**PAIR)
@@ -63,6 +64,7 @@ ExecStart=sh -c 'sh /probe >/run/service'
 """
 
 
+@pytest.mark.emulated
 def test_reload_of_debian(host, debian):
     """The command may do what a service of the container may, and is beside its systemd."""
     command = shlex.quote(shlex.join(["/bin/sh", "-c", "sh /probe >/run/command"]))
@@ -170,6 +172,7 @@ def test_networkd_inside_heeds_the_container_s_own_file(networked):
     assert "10.9.0.2/24" in web.network().addresses("eth0")
 
 
+@pytest.mark.emulated
 def test_container_in_a_container(debian, build):
     """By the same unit, and known to the machined of the outer one."""
     web, root = debian(**PAIR)

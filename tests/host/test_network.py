@@ -11,6 +11,7 @@ from host import (CGROUPS, LONG, PAIR, PROGRAMS, assert_reachable, assert_unreac
                   seconds_to, succeed)
 
 
+@pytest.mark.emulated
 def test_pair(host, container):
     web = container(**PAIR)
     web.start()
@@ -92,6 +93,7 @@ def test_bridge_alone(host, container):
     assert "UP" in eth0["flags"] and "LOWER_UP" in eth0["flags"]
 
 
+@pytest.mark.emulated
 def test_bridge_recreated(host, container):
     """Ten containers, and the extra pair of another one, are back in it without anybody's help."""
     host.add_bridge(*BRIDGE)
@@ -141,6 +143,7 @@ def test_extra_pair_alone(host, container):
     assert "eth1" in web.network().links()
 
 
+@pytest.mark.emulated
 def test_macvlan(host, container):
     """Two of them reach each other, the host where it has one too, and what is behind the link."""
     lan = host.add_neighbour("lan0", "10.5.0.1/24")
@@ -158,6 +161,7 @@ def test_macvlan(host, container):
     assert lan.link("eth0")["operstate"] == "UP"
 
 
+@pytest.mark.emulated
 def test_moved_interface(host, container):
     lan = host.add_neighbour("nic0", "10.5.0.1/24")
     web = container(INTERFACES="nic0")
@@ -194,6 +198,7 @@ def forwarding():
     switch.write_text(before)
 
 
+@pytest.mark.emulated
 def test_port_forwarding(host, container, forwarding):
     """systemd-nspawn's, which leaves the loopback link out: seen from another machine."""
     client = host.add_neighbour("lan0", "192.0.2.2/24")

@@ -109,6 +109,7 @@ UPHEAVALS = [["networkctl", "reload"],
              ["systemctl", "restart", "systemd-networkd.service"]]
 
 
+@pytest.mark.emulated
 @pytest.mark.parametrize("catch_all", ["", CATCH_ALL], ids=["default", "catch-all"])
 def test_links_are_left_alone(host, container, foreign, networkd, catch_all):
     """Those of short, long and any other names, in a bridge too; and only those."""

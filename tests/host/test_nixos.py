@@ -85,6 +85,7 @@ def reload(container):
     return wait_until(lambda: reported(container), pause=0.1)
 
 
+@pytest.mark.emulated
 def test_pair(host, machine):
     web = machine("pair", **pair(1))
     web.start()

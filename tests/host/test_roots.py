@@ -159,6 +159,7 @@ def mode(path):
     return stat.S_IMODE(pathlib.Path(path).stat().st_mode)
 
 
+@pytest.mark.emulated
 def test_directories_of_containers_are_closed(host):
     """By tmpfiles.d(5), since boot."""
     assert mode("/run/containers") == 0o700
@@ -215,6 +216,7 @@ def test_empty_root_at_each_start(container):
     assert listing(web.root).keys() == before.keys()
 
 
+@pytest.mark.emulated
 def test_journal_of_another_container(container):
     """The ID is the container's to choose."""
     machine_id = "0123456789abcdef0123456789abcdef"
