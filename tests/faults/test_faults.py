@@ -95,8 +95,8 @@ class ContainerInit(Scenario):
     """The container's end, with an extra pair."""
 
     name = "container-init"
-    variables = {**DUAL_STACK, "EXTRA_VETHS": "lan0:eth1,LOCAL_ADDRESS=10.9.0.2,HOST_ADDRESS=10.9.0.1",
-                 "WAIT_CARRIER": "1"}
+    variables = {**DUAL_STACK, "MTU": "1400", "WAIT_CARRIER": "1",
+                 "EXTRA_VETHS": "lan0:eth1,LOCAL_ADDRESS=10.9.0.2,HOST_ADDRESS=10.9.0.1"}
     arguments = ["/bin/true"]
 
     def prepare(self):
@@ -106,6 +106,7 @@ class ContainerInit(Scenario):
     def is_reached(self):
         return (self.namespace.addresses("eth0") == {"10.1.0.2/32", "fd01::2/128"}
                 and self.namespace.addresses("eth1") == {"10.9.0.2/32"}
+                and self.namespace.link("eth0")["mtu"] == 1400
                 and ("default", "10.1.0.1", "eth0") in self.namespace.routes())
 
 
@@ -113,7 +114,8 @@ class PostStart(Scenario):
     """The host's end, with an extra pair in a bridge."""
 
     name = "post-start"
-    variables = {**DUAL_STACK, "INSTANCE": "web", "EXTRA_VETHS": "lan0,HOST_BRIDGE=br0"}
+    variables = {**DUAL_STACK, "MTU": "1400", "INSTANCE": "web",
+                 "EXTRA_VETHS": "lan0,HOST_BRIDGE=br0,MTU=1300"}
 
     def prepare(self):
         self.namespace.ip("link add ve-web type veth peer name host0",
@@ -122,7 +124,9 @@ class PostStart(Scenario):
     def is_reached(self):
         return (self.namespace.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
                 and ("10.1.0.2", None, "ve-web") in self.namespace.routes()
-                and self.namespace.link("lan0").get("master") == "br0")
+                and self.namespace.link("ve-web")["mtu"] == 1400
+                and self.namespace.link("lan0").get("master") == "br0"
+                and self.namespace.link("lan0")["mtu"] == 1300)
 
 
 class PreStart(PostStart):
@@ -160,6 +164,16 @@ class Start(Scenario):
         return super().run(*PRIVATE_RUN, *set_path)
 
 
+class StartOfProgram(Start):
+    """A root with nothing but the program that is the container."""
+
+    title = "start of a program"
+
+    def prepare(self):
+        super().prepare()
+        self.variables["COMMAND"] = "/sbin/init 'one word'"
+
+
 class Reload(Scenario):
     """A container that is a process in namespaces of its own, as a machinectl tells. What made them has the
     name of systemd-nspawn."""
@@ -189,7 +203,11 @@ class Reload(Scenario):
         super().close()
 
 
-SCENARIOS = [ContainerInit, PostStart, PreStart, Start, Reload]
+SCENARIOS = [ContainerInit, PostStart, PreStart, Start, StartOfProgram, Reload]
+
+
+def title(kind):
+    return getattr(kind, "title", kind.name)
 
 
 @contextlib.contextmanager
@@ -260,7 +278,7 @@ def judge(kind, build, directory, fault):
     return None
 
 
-@pytest.mark.parametrize("kind", SCENARIOS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", SCENARIOS, ids=title)
 def test_faults(build, kind, tmp_path):
     faults = list(faults_of(calls_of(kind, build, tmp_path)))
     with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
@@ -268,7 +286,7 @@ def test_faults(build, kind, tmp_path):
                                  enumerate(faults)))
     wrong = [f"{name} no. {number}, {injected}: {outcome}"
              for (name, number, injected), outcome in zip(faults, outcomes) if outcome]
-    print(f"{kind.name}: {len(faults)} faults")
+    print(f"{title(kind)}: {len(faults)} faults")
     assert not wrong, "\n".join(wrong)
 
 
