@@ -25,7 +25,6 @@ ExecStartPost=touch /run/pinged
 """
 
 
-@pytest.mark.emulated
 def test_network_at_boot(host, debian, record_property):
     """The first thing inside needs the host, has one try, and ends the container where it fails."""
     web, root = debian(**PAIR)
@@ -37,7 +36,6 @@ def test_network_at_boot(host, debian, record_property):
     assert web.inside("/run/pinged").exists()
     assert_reachable(host, web)
     record_property("restart", f"{without:.1f} s; with the pings {within:.1f} s")
-    assert within < without + 20
 
 
 def test_no_network_at_boot(debian, once):
@@ -172,7 +170,6 @@ def test_networkd_inside_heeds_the_container_s_own_file(networked):
     assert "10.9.0.2/24" in web.network().addresses("eth0")
 
 
-@pytest.mark.emulated
 def test_container_in_a_container(debian, build):
     """By the same unit, and known to the machined of the outer one."""
     web, root = debian(**PAIR)
