@@ -9,7 +9,7 @@ define HELP_TESTS
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
 @echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
-@echo 'make check-packages  look at what make deb and make rpm make, and install the former in a container (root): 1 minute'
+@echo 'make check-packages  look at what make deb and make rpm make, and install both in containers (root): 2 minutes'
 @echo 'make check-musl  compile every source against the headers of musl: 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
@@ -140,7 +140,7 @@ run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
 	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
 	  tests/host/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
-# The packages, and the life of Debian's on a Debian.
+# The packages, and their lives on Debian 12 and 13.
 
 run-check-packages: all $(BUILD)/tests/stage2
 	@$(MAKE) --no-print-directory run-deb

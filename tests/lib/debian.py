@@ -11,6 +11,9 @@ from namespace import Namespace
 from waiting import LONG, wait_until
 
 
+# Control groups v2, as systemd 256 and later ask for, and a sysfs and sysctls that can be written to.
+AS_A_MACHINE = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+
 # Linux mounts proc and sysfs in a user namespace only where others are visible in full, as on a machine.
 # systemd-nspawn covers parts of those that it mounts, and from 253 on it detaches the machine's.
 MOUNT_VISIBLE = """\
@@ -80,7 +83,8 @@ def running(root, options, environment=None):
 
 
 @contextlib.contextmanager
-def booted(root, program, binds):
+def booted(root, program, binds, environment=None):
     """A Host over a root that stays as it is; it has what the program needs, and these binds."""
-    with running(root, ["--volatile=overlay", *library_binds(program, root), *binds]) as (host, _):
+    options = ["--volatile=overlay", *library_binds(program, root), *binds]
+    with running(root, options, environment) as (host, _):
         yield host
