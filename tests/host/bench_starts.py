@@ -7,7 +7,6 @@ time is that of the whole host until then, without this process: all but the idl
 waiting in /proc/stat, so that it has processes of any length, the kernel's own work and systemd's.
 """
 
-import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -18,13 +17,11 @@ import pytest
 
 from container import wait_until
 from host import DROP_INS, LONG, pair, run, seconds_to, succeed
-from ping import wait_for_answer
+from starts import start_all
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = HERE.parent / "bench"
 UNIT = pathlib.Path("/usr/local/lib/systemd/system/container@.service")
-NEIGHBOURS = [pathlib.Path(f"/proc/sys/net/{family}/neigh/default/retrans_time_ms")
-              for family in ("ipv4", "ipv6")]
 
 KINDS = {"scripts": "script@", "programs": "container@"}
 COLUMNS = ["last answer", "all ready", "processor time"]
@@ -44,17 +41,6 @@ def units():
         (directory / "patient.conf").write_text(PATIENT)
     shutil.copy(HERE / "scripts.conf", DROP_INS / "script@.service.d")
     succeed("systemctl", "daemon-reload")
-
-
-@pytest.fixture
-def quick_neighbours():
-    """A ping that came too early keeps the next ones waiting for 20 ms, not for a second."""
-    before = [path.read_text() for path in NEIGHBOURS]
-    for path in NEIGHBOURS:
-        path.write_text("20")
-    yield
-    for path, text in zip(NEIGHBOURS, before):
-        path.write_text(text)
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +75,8 @@ def is_quiet():
 
 def start(services, addresses):
     """Seconds to the last answer, until all are ready, and of processor time until both."""
-    busy, own, begin = busy_seconds(), time.process_time(), time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor() as beside:
-        starting = beside.submit(
-            seconds_to, lambda: succeed("systemctl", "start", *services, timeout=PATIENCE))
-        for address in addresses:
-            wait_for_answer(address, seconds=PATIENCE, pause=0.02)
-        answered = time.monotonic() - begin
-        ready = starting.result()
+    busy, own = busy_seconds(), time.process_time()
+    answered, ready = start_all(services, addresses, PATIENCE)
     return answered, ready, busy_seconds() - busy - (time.process_time() - own)
 
 
@@ -119,7 +99,7 @@ def measure(host, kind, containers):
 
 
 @pytest.mark.parametrize("number, runs", [(1, 5), (10, 5), (50, 3)])
-def test_starts(host, container, units, quick_neighbours, table, record_property, number, runs):
+def test_starts(host, container, units, table, record_property, number, runs):
     containers = [container(f"c{i}", PRIVATE_USERS="no", **pair(i)) for i in range(number)]
     for one in containers:
         add_script(one.root)

@@ -128,3 +128,19 @@ def debian(container):
         return one, hosts.Debian(one)
 
     return make
+
+
+@pytest.fixture
+def networkd():
+    """Runs it, with a file for every link where that is asked for."""
+    files = pathlib.Path("/run/systemd/network")
+
+    def start(catch_all=""):
+        files.mkdir(exist_ok=True)
+        if catch_all:
+            (files / "00-all.network").write_text(catch_all)
+        hosts.succeed("systemctl", "start", "systemd-networkd.service")
+
+    yield start
+    (files / "00-all.network").unlink(missing_ok=True)
+    hosts.succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")

@@ -22,22 +22,6 @@ LinkLocalAddressing=yes
 """
 
 
-@pytest.fixture
-def networkd():
-    """Runs it, with a file for every link where that is asked for."""
-    files = pathlib.Path("/run/systemd/network")
-
-    def start(catch_all=""):
-        files.mkdir(exist_ok=True)
-        if catch_all:
-            (files / "00-all.network").write_text(catch_all)
-        succeed("systemctl", "start", "systemd-networkd.service")
-
-    yield start
-    (files / "00-all.network").unlink(missing_ok=True)
-    succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")
-
-
 class Foreign:
     """A container of systemd-nspawn alone, and of nobody's configuration."""
 

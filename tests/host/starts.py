@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Many containers that start at the same time."""
+
+import concurrent.futures
+import pathlib
+import time
+
+from container import wait_until
+from host import seconds_to, succeed
+from ping import wait_for_answer
+
+
+def has_carrier(link):
+    try:
+        return pathlib.Path(f"/sys/class/net/{link}/carrier").read_text() == "1\n"
+    except OSError:  # not there, or down
+        return False
+
+
+def wait_for_answers(containers, patience):
+    """Over both families. A ping before the other end is up would keep the next ones waiting: the kernel
+    asks only once a second where an address is."""
+    for one in containers:
+        wait_until(lambda: has_carrier(f"ve-{one.name}"), seconds=patience, pause=0.005)
+        for address in one.locals():
+            wait_for_answer(address, seconds=patience)
+
+
+def start_all(services, containers, patience):
+    """Seconds to the last first answer, and until all are ready."""
+    begin = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor() as beside:
+        starting = beside.submit(
+            seconds_to, lambda: succeed("systemctl", "start", *services, timeout=patience))
+        wait_for_answers(containers, patience)
+        answered = time.monotonic() - begin
+        return answered, starting.result()
