@@ -10,11 +10,12 @@ define HELP_TESTS
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
 @echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
 @echo 'make check-packages  look at what make deb and make rpm make, and install both in containers (root): 2 minutes'
+@echo 'make check-hosts  let two hosts, SUITE=bookworm, do what container-hosts(7) shows, with Ansible (root): 2 minutes'
 @echo 'make check-musl  compile every source against the headers of musl: 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
-@echo 'make bench-host  compare whole starts on the host in QEMU (root): 15 minutes'
-@echo 'make soak-host   let COUNT=500 containers start, fail and stop at once on the host in QEMU (root)'
+@echo 'make bench-host  compare whole starts on the host of check-host (root): 15 minutes; BOOT=container: 5 minutes'
+@echo 'make soak-host   let COUNT=500 containers start, fail and stop at once on the host of check-host (root)'
 @echo 'make faults      make every system call of every program fail (root): 3 minutes'
 @echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root): a minute'
 @echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 for each of seven'
@@ -27,6 +28,7 @@ NEEDS_check      = build check
 NEEDS_coverage   = build check coverage
 NEEDS_check-host = build host $(if $(NIXPKGS),nixos)
 NEEDS_check-packages = build check deb rpm packages
+NEEDS_check-hosts = build hosts
 NEEDS_check-musl = build musl
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
@@ -49,6 +51,7 @@ CHECK_check-nixos = @$(CHECK_nixpkgs)
 CHECK_bench-host = $(CHECK_check-host)
 CHECK_soak-host  = $(CHECK_check-host)
 CHECK_check-packages = @tests/lib/run-one --check packages
+CHECK_check-hosts = @tests/lib/run-one --check hosts
 CHECK_faults     = @tests/lib/run-one --check faults
 CHECK_soak       = @tests/lib/run-one --check soak
 
@@ -56,7 +59,7 @@ CHECK_soak       = @tests/lib/run-one --check soak
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
-TARGETS = demo check coverage check-host check-packages check-musl check-nixos bench bench-host soak-host faults soak fuzz lint
+TARGETS = demo check coverage check-host check-packages check-hosts check-musl check-nixos bench bench-host soak-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -133,12 +136,23 @@ run-soak-host: export HOST_LIMIT ?= 7200
 run-soak-host: export HOST_MEMORY ?= $(shell echo $$((2048 + 16 * $(COUNT))))
 run-soak-host: export COUNT := $(COUNT)
 
-run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
+# Lines of a recipe: what another system needs, in a directory.
+define install_for_hosts
 	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
+endef
+
+run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
+	$(install_for_hosts)
 	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
 	  tests/host/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
+
+# Two hosts on one wire, as container-hosts(7) has them.
+
+run-check-hosts: $(BINARIES) $(BUILD)/tests/stage2
+	$(install_for_hosts)
+	@$(export_TESTS) SUITE='$(SUITE)' tests/lib/run-one $(BUILD) hosts
 
 # The packages, and their lives on Debian 12 and 13.
 

@@ -35,6 +35,7 @@ class Host:
     """Runs commands on the booted system."""
 
     def __init__(self, leader):
+        self.leader = leader
         self._enter = ["nsenter", "--all", "--target", str(leader), "--"]
 
     def run(self, script):
@@ -71,7 +72,7 @@ def running(root, options, environment=None):
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "SYSTEMD_SECCOMP": "0", **(environment or {})})
     try:
-        host = Host(wait_until(lambda: child_of(system.pid, "systemd")))
+        host = Host(int(wait_until(lambda: child_of(system.pid, "systemd"))))
         wait_until(lambda: host.run("systemctl is-system-running").stdout.strip() in
                    ("running", "degraded"), pause=0.1)
         host.output_of(MOUNT_VISIBLE)
@@ -80,6 +81,19 @@ def running(root, options, environment=None):
         kill_nspawn(system)
         group.close()
         namespace.close()
+
+
+# The devices are those of this machine, and not to be triggered.
+KERNEL_COMMAND_LINE = ["systemd.mask=systemd-udev-trigger.service"]
+
+
+@contextlib.contextmanager
+def running_as_a_machine(root, options=()):
+    """The same as if it were a machine, with devices."""
+    with running(root, [*options, *KERNEL_COMMAND_LINE], AS_A_MACHINE) as (host, system):
+        # A systemd that starts in a container has no devices; one that is there when udevd runs has.
+        host.output_of("systemctl daemon-reexec")
+        yield host, system
 
 
 @contextlib.contextmanager

@@ -14,6 +14,20 @@ def displays(page):
         yield re.sub(r"\\(-|e|&|\(dq)", lambda found: ESCAPES[found.group()], display)
 
 
+def files(page, first):
+    """The files of a display that holds nothing else, with "# NAME" before the text of each; by the name of
+    the first."""
+    (display,) = [text for text in displays(page) if text.startswith(f"# {first}\n")]
+    _, *pieces = re.split(r"^# (\S+)\n", display, flags=re.MULTILINE)
+    return dict(zip(pieces[::2], pieces[1::2]))
+
+
+def commands(page, prompt):
+    """What is typed after this prompt."""
+    return [line.removeprefix(prompt).strip() for text in displays(page) for line in text.splitlines()
+            if line.startswith(f"{prompt} ")]
+
+
 class Example:
     """A display that has "# COMMAND" in some lines, and "# /PATH" before the text of each file."""
 
