@@ -258,6 +258,16 @@ def unit(tmp_path):
     return {"CONFIG_FILES": " ".join(map(str, files)), "DEFAULT_PRIVATE_USERS": "pick"}
 
 
+def test_line_that_systemd_ignores(network, unit, tmp_path):
+    """The container would be in the host's network."""
+    file = tmp_path / "web.conf"
+    file.write_text("# web\nexport HOST_ADDRESS=10.1.0.1\nCOMMAND=/bin/true\n")
+    done = network.pre_start({**unit, "COMMAND": "/bin/true"}, "--", "/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == (f'pre-start: {file}:2: "export HOST_ADDRESS" is not a variable; wanted: '
+                           "NAME=VALUE, NAME of letters, digits and _\n")
+
+
 PRINT_USERS = ["--", "/bin/sh", "-c", "echo ${PRIVATE_USERS-none}"]
 
 

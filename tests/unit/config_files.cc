@@ -34,17 +34,37 @@ TEST_CASE("one file of a configuration is enough") {
   CHECK(check("web", one + ' ' + two).lines.empty());
 }
 
+TEST_CASE("what systemd would ignore in a file is a fault") {
+  const TemporaryDirectory directory;
+  const std::string one = directory.write("one", "# web\nHOST_ADDRESS=10.0.0.1\nCOMMAND=/a\n");
+  const std::string two = directory.write("two", "export HOST_ADDRESS=10.0.0.1\n\nHOST_PORT 80\n");
+  CHECK(check("web", one).lines.empty());
+  const Caught faulty = check("web", one + ' ' + two);
+  CHECK(faulty.exit == Exit::config);
+  const std::string wanted =
+      " is not a variable; wanted: NAME=VALUE, NAME of letters, digits and _";
+  CHECK(faulty.lines == std::vector<std::string>{two + ":1: \"export HOST_ADDRESS\"" + wanted,
+                                                 two + ":3: \"HOST_PORT 80\"" + wanted});
+}
+
+TEST_CASE("a file that cannot be read is a fault") {
+  const TemporaryDirectory directory;
+  CHECK(check("web", directory.path("")).lines.size() == 1);
+}
+
 TEST_CASE("where the unit names no file, none is needed and every name is free") {
   CHECK(check("web", "").lines.empty());
   CHECK(check("storage", "").lines.empty());
 }
 
 TEST_CASE("the names of podman's files are not for containers") {
+  const TemporaryDirectory directory;
+  const std::string file = directory.write("storages.conf", "");
   for (const std::string name : {"containers", "mounts", "registries", "storage"})
-    CHECK(check(name, "/etc/passwd").lines ==
+    CHECK(check(name, file).lines ==
           std::vector<std::string>{"/etc/containers/" + name +
                                    ".conf is podman's, not a container's: choose another name"});
-  CHECK(check("storages", "/etc/passwd").lines.empty());
+  CHECK(check("storages", file).lines.empty());
 }
 
 TEST_CASE("the unit has a default for user IDs, which a variable and NixOS override") {
