@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+import manual
 from combinations import ADDRESSES
 from container import AS_UNIT, CONTAINER_VARIABLES, LONG, sleeps, status_field, wait_until
 from control_group import ControlGroup
@@ -20,6 +21,8 @@ from starter import tree
 
 DUAL_STACK = ADDRESSES["single"]
 EX_OSERR, EX_CONFIG, NOT_FOUND = 71, 78, 127
+MANUAL = pathlib.Path(__file__).parents[2] / "man/container-hooks.8"
+PATH_OF_UNITS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INSIDE = "/run/container-init/container-init"
 
 # A shell changes the signal mask.
@@ -783,6 +786,18 @@ def test_dry_run_shows_the_host_s_end(starter):
     later = printed.partition("# when systemd-nspawn has made the links:\n")[2]
     assert later == (f"rm {starter.copy}\n"
                      + starter.network.post_start(DUAL_STACK, "--dry-run").stdout)
+
+
+def test_dry_run_is_that_of_the_manual(starter, build):
+    """In container-hooks(8), where long lines go on in another one."""
+    printed = starter.run({"HOST_ADDRESS": "10.0.0.1", "LOCAL_ADDRESS": "10.0.0.2"}, "--dry-run").stdout
+    for here, there in [(starter.environment({})["PATH"], PATH_OF_UNITS),
+                        (str(starter.root), "/var/lib/containers/web"),
+                        (str(starter.copy.parent), "/var/lib/containers"),
+                        (str(build), "/usr/local/libexec/container-init")]:
+        printed = printed.replace(here, there)
+    (shown,) = [text for text in manual.displays(MANUAL) if text.startswith("# ./start --dry-run\n")]
+    assert printed.splitlines() == shown.replace(" \\\n    ", " ").splitlines()[1:]
 
 
 # The waiter
