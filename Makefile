@@ -81,9 +81,13 @@ LIBMNL      = $(shell $(PKG_CONFIG) --libs libmnl 2>/dev/null || echo -lmnl)
 LINK_FLAGS  = -pie
 endif
 
+# Where a long has 32 bits, sizes and inodes of files have 64 nevertheless, and so has time, which passes
+# 32 bits in 2038.
+WIDE_TYPES = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+
 # Without locale support fmt needs no std::locale, which is most of libstdc++: fmt 9 and 10 know the
 # first macro, later versions the second.
-ALL_CPPFLAGS = -I. -MMD -MP -DFMT_STATIC_THOUSANDS_SEPARATOR=44 -DFMT_USE_LOCALE=0 \
+ALL_CPPFLAGS = -I. -MMD -MP $(WIDE_TYPES) -DFMT_STATIC_THOUSANDS_SEPARATOR=44 -DFMT_USE_LOCALE=0 \
                $(shell $(PKG_CONFIG) --cflags libmnl 2>/dev/null) $(CPPFLAGS)
 ALL_CXXFLAGS = -std=c++20 -fPIE -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow \
                -Wconversion -Wnon-virtual-dtor $(CXXFLAGS) $(CHECK_FLAGS)

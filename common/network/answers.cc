@@ -30,7 +30,8 @@ std::string extended_text(const nlmsghdr& header, const nlmsgerr& error) {
   if (!(header.nlmsg_flags & NLM_F_ACK_TLVS)) return text;
   std::size_t offset = sizeof(nlmsgerr);
   if (!(header.nlmsg_flags & NLM_F_CAPPED)) {
-    if (error.msg.nlmsg_len < MNL_NLMSG_HDRLEN) throw malformed();
+    if (error.msg.nlmsg_len < MNL_NLMSG_HDRLEN || error.msg.nlmsg_len > header.nlmsg_len)
+      throw malformed();
     offset += MNL_ALIGN(mnl_nlmsg_get_payload_len(&error.msg));
   }
   if (offset > mnl_nlmsg_get_payload_len(&header)) throw malformed();

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <thread>
 
 #include "tests/unit/catch.h"
@@ -25,6 +26,12 @@ Descriptor open_for_writing(const std::string& path) {
 }
 
 }  // namespace
+
+TEST_CASE("sizes, inodes and times of files have 64 bits where a long has 32, too") {
+  STATIC_REQUIRE(sizeof(stat::st_size) == 8);
+  STATIC_REQUIRE(sizeof(stat::st_ino) == 8);
+  STATIC_REQUIRE(sizeof(std::time_t) == 8);
+}
 
 TEST_CASE("a file is read whole") {
   const TemporaryDirectory directory;
