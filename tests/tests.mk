@@ -7,6 +7,7 @@ define HELP_TESTS
 @echo 'make check       run the tests: 2 to 6 minutes'
 @echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
 @echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
+@echo 'make check-arch  build for ARCH=arm64 or ARCH=i386, and run the unit tests; those of arm64 by QEMU'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
 @echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
 @echo 'make check-packages  look at what make deb and make rpm make, and install both in containers (root): 2 minutes'
@@ -26,6 +27,7 @@ endef
 NEEDS_demo       = build demo
 NEEDS_check      = build check
 NEEDS_coverage   = build check coverage
+NEEDS_check-arch = build check $(ARCH)
 NEEDS_check-host = build host $(if $(NIXPKGS),nixos)
 NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-hosts = build hosts
@@ -39,6 +41,11 @@ NEEDS_soak       = build check
 NEEDS_fuzz       = build fuzz
 NEEDS_lint       = build check lint
 
+# Another machine, by Debian's name, and its compiler.
+ARCH           = arm64
+COMPILER_arm64 = aarch64-linux-gnu-g++
+COMPILER_i386  = i686-linux-gnu-g++
+
 # A nixpkgs tree for the tests of the NixOS module that need one.
 NIXPKGS =
 CHECK_nixpkgs = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
@@ -46,6 +53,7 @@ CHECK_nixpkgs = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virt
 
 # What can be said before anything is installed.
 CHECK_demo       = @tests/demo --check
+CHECK_check-arch = @test -n '$(COMPILER_$(ARCH))' || { echo 'ARCH=$(ARCH): neither arm64 nor i386' >&2; exit 1; }
 CHECK_check-host = @BOOT='$(BOOT)' tests/host/run --check && $(CHECK_nixpkgs)
 CHECK_check-nixos = @$(CHECK_nixpkgs)
 CHECK_bench-host = $(CHECK_check-host)
@@ -59,7 +67,7 @@ CHECK_soak       = @tests/lib/run-one --check soak
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
-TARGETS = demo check coverage check-host check-packages check-hosts check-musl check-nixos bench bench-host soak-host faults soak fuzz lint
+TARGETS = demo check coverage check-arch check-host check-packages check-hosts check-musl check-nixos bench bench-host soak-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -83,7 +91,7 @@ $(BUILD)/tests/lib/flush.o: tests/lib/flush.c $(BUILD)/flags
 
 $(BUILD)/tests/unit-tests: $(UNIT_OBJECTS) $(ARCHIVES:%=$(BUILD)/%.a) $(LIBMNL_A)
 	$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_CXXFLAGS) $(filter-out -s -static-pie,$(ALL_LDFLAGS)) -o $@ $(UNIT_OBJECTS) \
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(filter-out -s -static-pie,$(ALL_LDFLAGS)) $(UNIT_LDFLAGS) -o $@ $(UNIT_OBJECTS) \
 	  $(ARCHIVES:%=$(BUILD)/%.a) $(LIBMNL) $(CATCH2)
 
 # A real init for tests and demo: static, so that a root needs nothing else.
@@ -117,6 +125,31 @@ check-root:
 	@tests/lib/check-root build/roots/$(SUITE) $(SUITE)
 
 .PHONY: check-root
+
+# The unit tests of another machine, whose compiler and Catch2 2 are all that is needed: they are static. This
+# machine's CPU executes those of i386 itself, and QEMU those of arm64: from 9.2 on it has openat2(2).
+
+QEMU = build/qemu/qemu-aarch64
+
+# What QEMU lacks or has of its own: ptrace(2), signal 64, what it says of a program for this machine; and what
+# its user namespace lacks: another user, and credentials of another process.
+NOT_EMULATED = '~filters are read*' '~a process that is stopped*' '~signals are blocked and pending' \
+               '~a program whose dynamic linker*' '~what is made belongs*' '~the unit is taken over in the name*'
+
+run-check-arch:
+	@$(MAKE) --no-print-directory BUILD=build/$(ARCH) CXX=$(COMPILER_$(ARCH)) UNIT_LDFLAGS=-static run-check-arch-$(ARCH)
+
+run-check-arch-i386: $(BINARIES) $(BUILD)/tests/unit-tests
+	$(BUILD)/tests/unit-tests
+
+run-check-arch-arm64: $(BINARIES) $(BUILD)/tests/unit-tests $(QEMU)
+	tests/lib/emulated $(QEMU) $(BUILD)/tests/unit-tests $(NOT_EMULATED)
+
+build/qemu/qemu-aarch64:
+	$(Q)common/deps/fetch-file qemu-user "$$(uname -m)-linux" usr/bin/qemu-aarch64 $(@D) \
+	  'Give the path of one with QEMU=, of QEMU 9.2 or later.'
+
+.PHONY: run-check-arch-i386 run-check-arch-arm64
 
 # A whole host
 
@@ -243,7 +276,7 @@ run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/be
 LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
             $(foreach folder,bench faults lib,tests/$(folder)/*.c))
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
-SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root count-lines debian-root run run-one surroundings) \
+SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root count-lines debian-root emulated run run-one surroundings) \
           tests/fuzz/run hooks/debian/build hooks/rpm/build tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.
