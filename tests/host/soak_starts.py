@@ -7,6 +7,7 @@ half has an init, and the other runs a program in its place.
 
 import collections
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -14,6 +15,7 @@ import time
 
 import pytest
 
+import manual
 from container import wait_until
 from host import CGROUPS, DROP_INS, PROGRAMS, pair, run, seconds_to, succeed
 from starts import start_all, wait_for_answers
@@ -22,6 +24,9 @@ COUNT = int(os.environ.get("COUNT") or 50)
 KILLED = max(1, COUNT // 10)
 PATIENCE = 60 + 10 * COUNT
 PATIENT = f"[Service]\nTimeoutStartSec={PATIENCE}\n"
+
+PAGE = "/usr/local/share/man/man8/container@.service.8"
+BUS_LIMITS = "/etc/dbus-1/system.d/containers.conf"
 
 UPHEAVALS = [["restart", "systemd-machined"], ["restart", "systemd-udevd"], ["restart", "systemd-networkd"],
              ["daemon-reload"], ["daemon-reexec"]]
@@ -37,6 +42,17 @@ def patience():
     path.unlink()
     path.parent.rmdir()
     succeed("systemctl", "daemon-reload")
+
+
+@pytest.fixture
+def connections():
+    """As many to the system bus as the manual page allows."""
+    (path, text), = manual.files(PAGE, BUS_LIMITS).items()
+    pathlib.Path(path).write_text(text)
+    succeed("systemctl", "reload", "dbus")
+    yield
+    pathlib.Path(path).unlink()
+    succeed("systemctl", "reload", "dbus")
 
 
 def services(containers):
@@ -112,7 +128,7 @@ def many(container, build):
     return [(container, program)[i % 2](f"c{i}", **pair(i)) for i in range(COUNT)]
 
 
-def test_many(host, networkd, patience, many, record_property):
+def test_many(host, networkd, patience, connections, many, record_property):
     networkd()
     begin = time.time()
     answered, ready = start_all(services(many), many, PATIENCE)
