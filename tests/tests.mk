@@ -159,7 +159,7 @@ BOOT = qemu
 # The Debian that is booted, of SUITE or else Debian 12; elsewhere it outlives `make clean`.
 HOST_CACHE = build/host
 
-run-bench-host: MEASUREMENT = bench_starts.py bench_first_answer.py
+run-bench-host: MEASUREMENT = bench_starts.py bench_settings.py bench_first_answer.py
 run-bench-host: export HOST_LIMIT ?= 3600
 
 # How many containers at once; 16 MiB for each are more than enough.

@@ -10,10 +10,11 @@ from host import seconds_to, succeed
 from ping import wait_for_answer
 
 
-def has_carrier(link):
+def is_up(link):
+    """Also for the kernel's queue of packets, which is told of a carrier some time after all others."""
     try:
-        return pathlib.Path(f"/sys/class/net/{link}/carrier").read_text() == "1\n"
-    except OSError:  # not there, or down
+        return pathlib.Path(f"/sys/class/net/{link}/operstate").read_text() == "up\n"
+    except FileNotFoundError:
         return False
 
 
@@ -21,7 +22,7 @@ def wait_for_answers(containers, patience):
     """Over both families. A ping before the other end is up would keep the next ones waiting: the kernel
     asks only once a second where an address is."""
     for one in containers:
-        wait_until(lambda: has_carrier(f"ve-{one.name}"), seconds=patience, pause=0.005)
+        wait_until(lambda: is_up(f"ve-{one.name}"), seconds=patience, pause=0.005)
         for address in one.locals():
             wait_for_answer(address, seconds=patience)
 
