@@ -84,17 +84,19 @@ void wait_for_required(Rtnetlink& rtnetlink, const std::vector<RequiredLink>& re
   notify_status({});
 }
 
-void remove_unix_export(const std::string& instance, const Log& log) {
-  if (!is_unix_export_mounted(instance)) return;
-  unmount_unix_export(instance);
-  log.notice(fmt::format("unmounted {}, left by an earlier run", unix_export_path(instance)));
+void remove_unix_exports(const std::string& instance, const Log& log) {
+  for (const std::string& path : find_unix_exports(instance)) {
+    unmount_unix_export(path);
+    log.notice(fmt::format("unmounted {}, left by an earlier run", path));
+  }
 }
 
 void print_commands(const std::string& instance, bool registered, const Plan& deletion) {
   if (registered)
     print("machinectl terminate " + instance + "\n");
-  else if (is_unix_export_mounted(instance))
-    print("umount --lazy " + unix_export_path(instance) + "\n");
+  else
+    for (const std::string& path : find_unix_exports(instance))
+      print("umount --lazy " + path + "\n");
   print(ip_commands(deletion));
 }
 
@@ -121,7 +123,7 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
     remove_machine(config.instance, log);
     links = look();  // its links may be gone with it
   }
-  remove_unix_export(config.instance, log);
+  remove_unix_exports(config.instance, log);
   remove_claims(own);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, is_present).empty())

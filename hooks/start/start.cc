@@ -155,6 +155,7 @@ std::vector<std::string> prepare_all(const Start& start, const Log& log) {
 [[noreturn]] void become_nspawn(const Start& start, const Log& log) {
   const auto command = prepare_all(start, log);
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
+  unsetenv("RUNTIME_DIRECTORY");  // of the unit; systemd-nspawn 262 would keep what it shares there
   std::optional<ProgramCopy> copy;
   if (start.bound.is_copy) copy.emplace(start.programs.container_init, start.bound.path);
   claim_links(host_links(start.config.network), getpid());  // which execve(2) keeps

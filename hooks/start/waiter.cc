@@ -81,8 +81,8 @@ void end_nspawn(const Descriptor& nspawn) {
 
 // What systemd-nspawn leaves when it is killed. pre-start would remove it, but after the last
 // attempt it does not run.
-int remove_unix_export(const std::string& instance) {
-  if (is_unix_export_mounted(instance)) unmount_unix_export(instance);
+int remove_unix_exports(const std::string& instance) {
+  for (const std::string& path : find_unix_exports(instance)) unmount_unix_export(path);
   return 0;
 }
 
@@ -110,7 +110,7 @@ int wait_and_configure(Waiter& waiter) {
   if (status == 0) return status;
   end_nspawn(waiter.nspawn.pidfd);
   if (waiter.program.is_copy) unlink(waiter.program.path.c_str());
-  report_errors(waiter.log, [&] { return remove_unix_export(waiter.instance); });
+  report_errors(waiter.log, [&] { return remove_unix_exports(waiter.instance); });
   return status;
 }
 

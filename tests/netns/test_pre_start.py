@@ -148,18 +148,19 @@ def test_dry_run_deletes_nothing(network):
 EXPORTS = "/run/systemd/nspawn/unix-export"
 
 
-def with_exports(network, script, build):
+def with_exports(network, script, build, export=f"{EXPORTS}/web"):
     """With what a killed systemd-nspawn leaves mounted, of two containers."""
-    mounts = "".join(f"mkdir -p {EXPORTS}/{name}; mount -n -t tmpfs tmpfs {EXPORTS}/{name}; "
-                     for name in ("web", "other"))
+    mounts = "".join(f"mkdir -p {path}; mount -n -t tmpfs tmpfs {path}; " for path in (export, f"{EXPORTS}/other"))
     return network.host.run([*PRIVATE_RUN, "sh", "-c", mounts + script, build / "pre-start"],
                             {"INSTANCE": "web", **PAIR})
 
 
-def test_unmounts_what_a_killed_nspawn_left(network, build):
+# The second is that of systemd 262.
+@pytest.mark.parametrize("export", [f"{EXPORTS}/web", "/run/systemd/nspawn/web/unix-export"])
+def test_unmounts_what_a_killed_nspawn_left(network, build, export):
     """The next one would not start over it. A process that has it open does not keep it there."""
-    done = with_exports(network, f'exec <{EXPORTS}/web; "$0" && grep unix-export /proc/self/mounts', build)
-    assert done.stderr == f"pre-start: unmounted {EXPORTS}/web, left by an earlier run\n"
+    done = with_exports(network, f'exec <{export}; "$0" && grep unix-export /proc/self/mounts', build, export)
+    assert done.stderr == f"pre-start: unmounted {export}, left by an earlier run\n"
     assert [line.split()[1] for line in done.stdout.splitlines()] == [f"{EXPORTS}/other"]
 
 
