@@ -231,19 +231,20 @@ endef
 
 # Everything that is installed beside the programs.
 UNIT_FILE    = $(UNITDIR)/container@.service
-LINKS_UNIT   = $(UNITDIR)/container-links@.service
+LINKS_UNITS  = $(UNITDIR)/container-links.socket $(UNITDIR)/container-links.service
 MODULES_FILE = $(MODULESDIR)/container-init.conf
 TMPFILES     = $(TMPFILESDIR)/container-init.conf
 UDEV_RULES   = $(UDEVRULESDIR)/90-container-init.rules
 NETWORK_FILE = $(NETWORKDIR)/00-00-container-init.network
-INTEGRATION  = $(UNIT_FILE) $(LINKS_UNIT) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE)
+INTEGRATION  = $(UNIT_FILE) $(LINKS_UNITS) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE)
 PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN7:%=$(MANDIR)/man7/%) $(MAN8:%=$(MANDIR)/man8/%)
 
 install: all
 	$(foreach program,$(PROGRAMS),$(call install_file,$(BUILD)/$(program),$(LIBEXECDIR)/$(program),755))
 	$(foreach page,$(PAGE_FILES),$(call install_text,man/$(notdir $(page)),$(page)))
 	$(call install_text,hooks/systemd/container@.service.in,$(UNIT_FILE))
-	$(call install_text,hooks/systemd/container-links@.service.in,$(LINKS_UNIT))
+	$(call install_file,hooks/systemd/container-links.socket,$(UNITDIR)/container-links.socket)
+	$(call install_text,hooks/systemd/container-links.service.in,$(UNITDIR)/container-links.service)
 	$(call install_file,hooks/systemd/modules-load.conf,$(MODULES_FILE))
 	$(call install_file,hooks/systemd/tmpfiles.conf,$(TMPFILES))
 	$(call install_file,hooks/systemd/container-init.rules,$(UDEV_RULES))

@@ -64,13 +64,17 @@ void remove_claims(const LinkNames& names) {
       throw system_error(errno, "remove " + claim_path(name));
 }
 
+std::optional<pid_t> find_claimant(const std::string& link) {
+  const pid_t process = claimant_of(claim_path(link));
+  return is_nspawn_of_root(process) ? std::optional(process) : std::nullopt;
+}
+
 std::set<pid_t> find_claimants() {
   std::set<pid_t> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(kDirectory), closedir);
   if (!directory) return found;  // nothing was claimed since the host has booted
   while (const dirent* entry = readdir(directory.get()))
-    if (const pid_t process = claimant_of(claim_path(entry->d_name)); is_nspawn_of_root(process))
-      found.insert(process);
+    if (const auto process = find_claimant(entry->d_name)) found.insert(*process);
   return found;
 }
 

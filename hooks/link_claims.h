@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -24,7 +25,10 @@ void claim_links(const LinkNames& names, pid_t nspawn);
 // Success also where there is none. Error, Exit::system.
 void remove_claims(const LinkNames& names);
 
-// The systemd-nspawn processes of root that have claimed a link and still run.
+// The systemd-nspawn process of root that has claimed the link; nothing if it has ended.
+std::optional<pid_t> find_claimant(const std::string& link);
+
+// All that have claimed a link and still run.
 std::set<pid_t> find_claimants();
 
 // The commands of a shell that claims links for itself, and that removes the claims there are.

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <set>
+
 #include <fmt/core.h>
 
 #include "common/base/error.h"
@@ -24,7 +26,7 @@ namespace {
 
 constexpr std::string_view kUsage =
     "Usage: post-start [--dry-run] [--wait=SECONDS]\n"
-    "       post-start --all [--dry-run]\n"
+    "       post-start --all | --changes [--dry-run]\n"
     "\n"
     "Configures the host's end of the links of the container INSTANCE.\n"
     "\n"
@@ -33,6 +35,9 @@ constexpr std::string_view kUsage =
     "                 wait that long at most for the links to appear; default 0\n"
     "      --all      the same for every container that runs, as it was started, as\n"
     "                 far as its links and bridges exist; no variable is read\n"
+    "      --changes  the same for those whose links lose addresses or routes or are\n"
+    "                 brought up, or whose bridge is; standard input is a socket of\n"
+    "                 rtnetlink(7) that reports it: that of container-links.socket\n"
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
@@ -58,30 +63,33 @@ void require_links(const LinkNames& own, const std::vector<RequiredLink>& bridge
     throw Error(wait.count() > 0 ? Exit::timeout : Exit::system, std::move(missing));
 }
 
-// A bridge that is missing may come later.
-bool is_complete(const Pair& pair, const Links& links) {
-  return links.contains(pair.host_link) && (pair.bridge.empty() || links.contains(pair.bridge));
+// A bridge that is missing may come later. Unless somebody asks for all links, one that is down was
+// taken down on purpose, and is configured again when it is brought up.
+bool is_wanted(const Pair& pair, const Links& links, const Options& options) {
+  const auto found = links.find(pair.host_link);
+  return found != links.end() && (options.all || found->second.is_up) &&
+         (pair.bridge.empty() || links.contains(pair.bridge));
 }
 
-void reconnect(Network network, bool dry_run) {
+void reconnect(Network network, const Options& options) {
   Rtnetlink rtnetlink;
   const Links links = find_links(rtnetlink, names_of(make_host_plan(network)));
-  const auto is_missing = [&](const Pair& pair) { return !is_complete(pair, links); };
-  if (network.pair && is_missing(*network.pair)) network.pair.reset();
-  std::erase_if(network.extra_pairs, is_missing);
-  if (dry_run) return print(ip_commands(make_host_plan(network)));
+  const auto is_left_out = [&](const Pair& pair) { return !is_wanted(pair, links, options); };
+  if (network.pair && is_left_out(*network.pair)) network.pair.reset();
+  std::erase_if(network.extra_pairs, is_left_out);
+  if (options.dry_run) return print(ip_commands(make_host_plan(network)));
   configure_host_end(rtnetlink, network, links);
 }
 
 // systemd-nspawn still has the environment that start was given. Gives the status of the last
 // container that could not be connected.
-int reconnect_all(bool dry_run, const Log& log) {
+int reconnect(const std::set<pid_t>& containers, const Options& options, const Log& log) {
   int status = 0;
-  for (const pid_t process : find_claimants()) {
-    const auto text = read_file(fmt::format("/proc/{}/environ", process));
+  for (const pid_t nspawn : containers) {
+    const auto text = read_file(fmt::format("/proc/{}/environ", nspawn));
     if (!text) continue;  // has ended
     const int failed = report_errors(log, [&] {
-      reconnect(parse_host_network(Environment(split_list(*text, '\0'))), dry_run);
+      reconnect(parse_host_network(Environment(split_list(*text, '\0'))), options);
       return 0;
     });
     if (failed != 0) status = failed;
@@ -89,8 +97,37 @@ int reconnect_all(bool dry_run, const Log& log) {
   return status;
 }
 
+// Those of the links that are there, up and claimed, and all for a bridge. The links of a container
+// that ends lose their addresses too, but the kernel answers when they are gone.
+std::set<pid_t> find_concerned(Rtnetlink& rtnetlink, const LossEvents::Losses& losses) {
+  if (losses.others) return find_claimants();
+  std::set<pid_t> concerned;
+  for (const int index : losses.links) {
+    const auto link = find_link(rtnetlink, index);
+    if (!link || !link->is_up) continue;
+    if (link->kind == "bridge") return find_claimants();
+    if (const auto claimant = find_claimant(link->name)) concerned.insert(*claimant);
+  }
+  return concerned;
+}
+
+// Long enough that a process is not started for each of many changes.
+constexpr std::chrono::seconds kPatience{1};
+
+int follow_changes(const Options& options, const Log& log) {
+  LossEvents events(STDIN_FILENO);
+  Rtnetlink rtnetlink;
+  int status = 0;
+  while (const auto losses = events.wait(kPatience)) {
+    const int failed = reconnect(find_concerned(rtnetlink, *losses), options, log);
+    if (failed != 0) status = failed;
+  }
+  return status;
+}
+
 int run(const Options& options, const Log& log) {
-  if (options.all) return reconnect_all(options.dry_run, log);
+  if (options.all) return reconnect(find_claimants(), options, log);
+  if (options.changes) return follow_changes(options, log);
   const Network network = parse_host_network(Environment(environ));
   const Plan plan = make_host_plan(network);
   if (options.dry_run) {

@@ -23,16 +23,17 @@ namespace container_init {
 namespace {
 
 // As getopt_long(3) returns them; --wait has no short form.
-enum class Option { dry_run = 'n', help = 'h', version = 'V', wait = 256, all };
+enum class Option { dry_run = 'n', help = 'h', version = 'V', wait = 256, all, changes };
 
 constexpr int code(Option option) { return static_cast<int>(option); }
 
-constexpr std::array<option, 6> kOptions = {
+constexpr std::array<option, 7> kOptions = {
     {{"dry-run", no_argument, nullptr, code(Option::dry_run)},
      {"help", no_argument, nullptr, code(Option::help)},
      {"version", no_argument, nullptr, code(Option::version)},
      {"wait", required_argument, nullptr, code(Option::wait)},
      {"all", no_argument, nullptr, code(Option::all)},
+     {"changes", no_argument, nullptr, code(Option::changes)},
      {nullptr, 0, nullptr, 0}}};
 
 Error usage_error(const Program& program, std::string_view reason) {
@@ -81,6 +82,8 @@ Request parse_options(const Program& program, int argc, char** argv, Options& op
       options.wait = wait_argument(program, optarg);
     } else if (found == code(Option::all) && program.has_all) {
       options.all = true;
+    } else if (found == code(Option::changes) && program.has_all) {
+      options.changes = true;
     } else {
       throw refused_option(program, argv);
     }

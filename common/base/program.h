@@ -15,6 +15,7 @@ namespace container_init {
 struct Options {
   bool dry_run = false;
   bool all = false;
+  bool changes = false;
   std::chrono::seconds wait{0};
   std::span<char*> operands;  // a null pointer follows the last
 };
@@ -27,7 +28,7 @@ struct Program {
   std::string_view usage;                // what --help prints first
   std::string (*variables)() = nullptr;  // and then, the list of the variables
   bool has_wait = false;                 // takes --wait
-  bool has_all = false;                  // takes --all
+  bool has_all = false;                  // takes --all and --changes
   Operands operands = Operands::none;
   int (*run)(const Options& options, const Log& log) = nullptr;
 };

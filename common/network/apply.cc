@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/network/codec.h"
+#include "common/network/lookup.h"
 #include "common/network/sysctl.h"
 
 namespace container_init {
@@ -108,7 +109,7 @@ class Existing {
   }
 
   std::string link_name(int index) {
-    const auto link = decode_link(ask(encode_get_link(index)));
+    const auto link = find_link(rtnetlink_, index);
     return link ? link->name : fmt::format("link {}", index);
   }
 

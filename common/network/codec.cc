@@ -233,13 +233,22 @@ Message encode(const Operation& operation, const Links& links) {
                     operation);
 }
 
+int decode_loss(std::span<const std::byte> message) {
+  if (const auto* removed = header_of<ifaddrmsg>(message, RTM_DELADDR))
+    return static_cast<int>(removed->ifa_index);
+  if (header_of<rtmsg>(message, RTM_DELROUTE))
+    return static_cast<int>(Attributes(message, sizeof(rtmsg)).number(RTA_OIF));
+  const auto* link = header_of<ifinfomsg>(message, RTM_NEWLINK);
+  return link && (link->ifi_change & link->ifi_flags & IFF_UP) != 0 ? link->ifi_index : 0;
+}
+
 std::optional<Link> decode_link(std::span<const std::byte> message) {
   const auto* header = header_of<ifinfomsg>(message, RTM_NEWLINK);
   if (!header) return std::nullopt;
   const Attributes attributes(message, sizeof(ifinfomsg));
   return Link{header->ifi_index, attributes.text(IFLA_IFNAME),
               kind_of(attributes.get(IFLA_LINKINFO, MNL_TYPE_NESTED)),
-              (header->ifi_flags & kLowerUp) != 0};
+              (header->ifi_flags & IFF_UP) != 0, (header->ifi_flags & kLowerUp) != 0};
 }
 
 std::optional<Route> decode_route(std::span<const std::byte> message) {

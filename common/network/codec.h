@@ -43,6 +43,10 @@ Message encode_dump_routes(Family family);
 // Error if the operation names a link that is not among the links.
 Message encode(const Operation& operation, const Links& links);
 
+// The index of a link that may lack what is to be configured on it: an address or a route was
+// removed, or the link was brought up. 0 for all other messages.
+int decode_loss(std::span<const std::byte> message);
+
 // Nothing if the message has another type or is malformed.
 std::optional<Link> decode_link(std::span<const std::byte> message);
 std::optional<Route> decode_route(std::span<const std::byte> message);

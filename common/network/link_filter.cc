@@ -4,6 +4,8 @@
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
 
 #include <bit>
 #include <cstddef>
@@ -117,12 +119,45 @@ void judge_alternative_names(Filter& filter, const LinkNames& names) {
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
 }
 
+// The position of a member of the header that follows nlmsghdr.
+constexpr std::uint32_t in_header(std::size_t member) {
+  return static_cast<std::uint32_t>(NLMSG_HDRLEN + member);
+}
+
+// A filter loads numbers with the most significant byte first, whatever the machine's order is.
+void skip_unless_type(Filter& filter, std::uint16_t type, std::uint8_t instructions) {
+  filter.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type)));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(type), 0, instructions));
+}
+
+void drop_unless_up(Filter& filter, std::size_t flags) {
+  filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, in_header(flags)));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htonl(IFF_UP), 1, 0));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, kDrop));
+}
+
 }  // namespace
 
 std::vector<sock_filter> make_link_filter(const LinkNames& names) {
   Filter filter;
   judge_name(filter, names);
   judge_alternative_names(filter, names);
+  return filter;
+}
+
+std::vector<sock_filter> make_loss_filter() {
+  Filter filter;
+  skip_unless_type(filter, RTM_DELADDR, 1);
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
+  skip_unless_type(filter, RTM_DELROUTE, 3);
+  filter.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, in_header(offsetof(rtmsg, rtm_protocol))));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_BOOT, 0, 1));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
+  skip_unless_type(filter, RTM_NEWLINK, 7);
+  drop_unless_up(filter, offsetof(ifinfomsg, ifi_flags));
+  drop_unless_up(filter, offsetof(ifinfomsg, ifi_change));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, kDrop));
   return filter;
 }
 

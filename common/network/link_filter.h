@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A filter for the changes of links that the kernel reports. Where hundreds of containers start at
-// once, none is woken by the links of the others.
+// Filters for the changes that the kernel reports. Where hundreds of containers start at once, none
+// is woken by the links of the others, and nobody by what takes nothing from a link.
 #pragma once
 
 #include <linux/filter.h>
@@ -16,5 +16,10 @@ namespace container_init {
 // systemd-nspawn makes of a long one, or by an alternative name. A message is dropped only if it
 // names another link for certain: one with several alternative names, or a short one, passes.
 std::vector<sock_filter> make_link_filter(const LinkNames& names);
+
+// The same for a socket of any groups of links, addresses and routes: only messages pass of which
+// decode_loss() takes an index, and of removed routes only those that were added as ours are,
+// RTPROT_BOOT, and not by a routing daemon.
+std::vector<sock_filter> make_loss_filter();
 
 }  // namespace container_init

@@ -88,6 +88,11 @@ Links find_links(Rtnetlink& rtnetlink, const LinkNames& names) {
   return links;
 }
 
+std::optional<Link> find_link(Rtnetlink& rtnetlink, int index) {
+  Message query = encode_get_link(index);
+  return decode_link(rtnetlink.request({&query, 1}).front().message);
+}
+
 LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& passes) {
   LinkNames failed;
   for (const std::string& name : names) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/network/link.h"
@@ -19,6 +20,9 @@ LinkNames names_of(const Plan& plan);
 // Looks up all of them, in as few batches as possible. Names over 15 characters are looked up as
 // alternative names, and by the short name that systemd-nspawn makes of them.
 Links find_links(Rtnetlink& rtnetlink, const LinkNames& names);
+
+// Nothing if there is none.
+std::optional<Link> find_link(Rtnetlink& rtnetlink, int index);
 
 // Whether a link is as it should be; nullptr stands for one that is absent.
 using LinkTest = std::function<bool(const Link*)>;

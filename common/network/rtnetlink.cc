@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "common/base/error.h"
+#include "common/network/codec.h"
 #include "common/network/link_filter.h"
 
 namespace container_init {
@@ -33,10 +34,10 @@ void enable(const Descriptor& socket, int option) {
 }
 
 // Errors are ignored: without a filter there are more events, each of which is looked into anyway.
-void attach(const Descriptor& socket, std::vector<sock_filter> filter) {
+void attach(int socket, std::vector<sock_filter> filter) {
   if (filter.size() > BPF_MAXINSNS) return;
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+  setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 // The address of the kernel: port 0, see netlink(7).
@@ -121,12 +122,46 @@ std::span<const std::byte> Rtnetlink::receive() {
 
 // By bind(2), not NETLINK_ADD_MEMBERSHIP alone: the kernel skips sockets that have no port yet.
 LinkEvents::LinkEvents(const LinkNames& names) : socket_(open_socket()) {
-  attach(socket_, make_link_filter(names));
+  attach(socket_.get(), make_link_filter(names));
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
   own.nl_groups = RTMGRP_LINK;
   if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0)
     throw system_error(errno, "listen for changes of links");
+}
+
+LossEvents::LossEvents(int socket) : socket_(socket) {
+  int domain = 0;
+  socklen_t size = sizeof(domain);
+  if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_NETLINK)
+    throw Error(Exit::usage,
+                "standard input is no socket of rtnetlink, which container-links.socket passes");
+  attach(socket_, make_loss_filter());
+}
+
+std::optional<LossEvents::Losses> LossEvents::wait(std::chrono::milliseconds limit) {
+  pollfd watched{socket_, POLLIN, 0};
+  const auto events =
+      uninterrupted([&] { return poll(&watched, 1, static_cast<int>(limit.count())); });
+  if (events < 0) throw system_error(errno, "wait for changes of links");
+  if (events == 0) return std::nullopt;
+  Losses losses;
+  take_all(losses);
+  return losses;
+}
+
+// Of a longer message only the end is missing, which is attributes that nobody asks for.
+void LossEvents::take_all(Losses& losses) {
+  alignas(nlmsghdr) std::array<std::byte, 4096> message;
+  for (;;) {
+    const auto size =
+        uninterrupted([&] { return recv(socket_, message.data(), message.size(), MSG_DONTWAIT); });
+    if (size < 0 && errno != ENOBUFS) return;
+    losses.others = losses.others || size < 0;
+    if (size < 0) continue;
+    const int link = decode_loss(std::span(message).first(static_cast<std::size_t>(size)));
+    if (link != 0) losses.links.insert(link);
+  }
 }
 
 bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int interrupt) {

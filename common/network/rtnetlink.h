@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -64,6 +66,27 @@ class LinkEvents {
 
  private:
   Descriptor socket_;
+};
+
+// Notifications of what may have taken addresses, routes or the bridge from a link, on a socket
+// that somebody else has opened and keeps: its group memberships are his.
+class LossEvents {
+ public:
+  // Error, Exit::usage, if the descriptor is no socket of rtnetlink.
+  explicit LossEvents(int socket);
+
+  struct Losses {
+    std::set<int> links;  // by index
+    bool others = false;  // and more, for which the socket had no room
+  };
+
+  // Waits for a notification and takes all that there are; nothing when the time is over.
+  std::optional<Losses> wait(std::chrono::milliseconds limit);
+
+ private:
+  void take_all(Losses& losses);
+
+  int socket_;
 };
 
 }  // namespace container_init

@@ -50,10 +50,10 @@ stdenv.mkDerivation {
       [ "STATIC=no" ]
   );
 
-  # The module has no unit of this name: systemd.packages takes it from here.
+  # The module has no units of these names: systemd.packages takes them from here.
   postInstall = ''
-    install -D --mode=644 -t $out/lib/systemd/system $out/share/container-init/container-links@.service
-    rm $out/share/container-init/container-links@.service
+    install -D --mode=644 -t $out/lib/systemd/system $out/share/container-init/container-links.*
+    rm $out/share/container-init/container-links.*
   '';
 
   doInstallCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;

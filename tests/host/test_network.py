@@ -117,6 +117,70 @@ def test_bridge_recreated(host, container):
     assert elapsed < 10
 
 
+def test_bridge_recreated_in_quick_succession(host, container):
+    """More often than systemd starts a unit in a short time by default; the last time counts."""
+    host.add_bridge(*BRIDGE)
+    web = container("web", **BRIDGED)
+    db = container("db", EXTRA_VETHS="lan0,HOST_BRIDGE=br0,LOCAL_ADDRESS=10.1.0.9/24")
+    succeed("systemctl", "start", web.service, db.service)
+    for _ in range(12):
+        host.ip("link delete br0", "link add br0 type bridge", "link set br0 up")
+    host.ip("address add 10.1.0.1/24 dev br0", "address add fd01::1/64 dev br0 nodad")
+    wait_until(lambda: all(host.link(link).get("master") == "br0" for link in ("vb-web", "lan0")),
+               pause=0.05)
+    assert host.pings("10.1.0.9", *web.locals())
+
+
+FLUSHES = [["address flush dev {}"], ["address flush dev {} scope global"], ["route flush dev {}"],
+           ["route del fd01::2 dev {}"], ["address del 10.1.0.1/32 dev {}"],
+           ["link set {} down", "link set {} up"]]
+
+
+@pytest.mark.parametrize("name", ["web", "a-name-that-is-forty-characters-long-111"], ids=["short", "long"])
+def test_flushed_host_end(host, container, name, record_property):
+    """What somebody takes from a link is back at once, and nobody stays to wait for the next time."""
+    web = container(name, **PAIR)
+    db = container("db", EXTRA_VETHS="lan0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2")
+    succeed("systemctl", "start", web.service, db.service)
+    link = host.link(f"ve-{name}")["ifname"]
+    before = host.addresses(link), host.routes()
+
+    def restored():
+        return (host.addresses(link), host.routes()) == before
+
+    slowest = 0
+    for commands in FLUSHES:
+        host.ip(*(command.format(link) for command in commands))
+        slowest = max(slowest, seconds_to(lambda: wait_until(restored, pause=0.02)))
+        assert_reachable(host, web)
+    record_property("slowest", f"{slowest:.2f} s")
+    host.ip("address flush dev lan0")
+    wait_until(restored, pause=0.02)
+    assert host.pings("10.2.0.2")
+    wait_until(lambda: not is_active("container-links.service"), pause=0.1)
+    assert is_active("container-links.socket")
+    succeed("systemctl", "stop", web.service, db.service)
+    wait_until(lambda: not is_active("container-links.socket"), pause=0.1)
+
+
+def is_active(unit):
+    return run("systemctl", "is-active", unit).stdout.strip() in ("active", "activating", "deactivating")
+
+
+def test_link_that_is_taken_down(host, container):
+    """It stays down while other links are put back, and is complete when it is brought up."""
+    web = container(**PAIR, EXTRA_VETHS="lan0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2")
+    web.start()
+    host.ip("link set ve-web down", "address flush dev ve-web", "address flush dev lan0")
+    wait_until(lambda: host.addresses("lan0") == {"10.2.0.1/32"}, pause=0.02)
+    wait_until(lambda: not is_active("container-links.service"), pause=0.1)
+    assert "UP" not in host.link("ve-web")["flags"]
+    assert host.addresses("ve-web") == set()
+    host.ip("link set ve-web up")
+    wait_until(lambda: host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}, pause=0.02)
+    assert_reachable(host, web)
+
+
 def test_extra_pairs(host, container):
     host.add_bridge("br0", "10.3.0.1/24", "fd03::1/64")
     extra = ["routed0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2,"

@@ -11,6 +11,7 @@ from container import wait_until
 from host import (LONG, PAIR, ROOTS, View, assert_reachable, pair, run, succeed)
 
 LONG_NAME = "a-name-that-is-forty-characters-long-111"
+NETWORK = pathlib.Path("/run/systemd/network")
 CATCH_ALL = """\
 [Match]
 Type=ether
@@ -125,6 +126,47 @@ def test_links_are_left_alone(host, container, foreign, networkd, catch_all):
     if not catch_all:
         assert not [route for route in web.network().routes()
                     if route[0] == "default" and route[1] not in web.hosts()]
+
+
+BRIDGE = {"br0.netdev": "[NetDev]\nName=br0\nKind=bridge\n",
+          "br0.network": "[Match]\nName=br0\n[Network]\nAddress=10.3.0.1/24\nIPv6AcceptRA=no\n"
+                         "ConfigureWithoutCarrier=yes\n"}
+
+
+@pytest.fixture
+def bridge(host, networkd):
+    """br0 as files describe it."""
+    NETWORK.mkdir(exist_ok=True)
+    for name, text in BRIDGE.items():
+        (NETWORK / name).write_text(text)
+    networkd()
+    wait_until_addressed(host)
+    yield "br0"
+    for name in BRIDGE:
+        (NETWORK / name).unlink()
+    host.ip("link delete br0")
+
+
+def wait_until_addressed(host):
+    wait_until(lambda: "br0" in host.links() and host.addresses("br0") == {"10.3.0.1/24"}, pause=0.1,
+               seconds=LONG)
+
+
+@pytest.mark.parametrize("upheaval", [["systemctl", "restart", "systemd-networkd.service"],
+                                      ["ip", "link", "delete", "br0"]], ids=["restarted", "deleted"])
+def test_bridge_of_networkd(host, container, bridge, upheaval):
+    """Ten containers stay in it, or are in it again when it is made anew."""
+    all_of_them = [container(f"c{number}", HOST_BRIDGE=bridge, LOCAL_ADDRESS=f"10.3.0.{number}/24")
+                   for number in range(10, 20)]
+    succeed("systemctl", "start", *(one.service for one in all_of_them))
+    links = [f"vb-{one.name}" for one in all_of_them]
+    wait_until_unmanaged(*links)
+    succeed(*upheaval)
+    succeed("networkctl", "reload")  # without it systemd-networkd makes no bridge that somebody deleted
+    wait_until_addressed(host)
+    wait_until(lambda: all(host.link(link).get("master") == bridge for link in links), pause=0.1)
+    wait_until_unmanaged(*links)
+    assert host.pings(*(address for one in all_of_them for address in one.locals()))
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

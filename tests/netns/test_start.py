@@ -20,7 +20,7 @@ from namespace import NO_LEAK_CHECK
 from starter import tree
 
 DUAL_STACK = ADDRESSES["single"]
-EX_OSERR, EX_CONFIG, NOT_FOUND = 71, 78, 127
+EX_USAGE, EX_OSERR, EX_CONFIG, NOT_FOUND = 64, 71, 78, 127
 MANUAL = pathlib.Path(__file__).parents[2] / "man/container-hooks.8"
 PATH_OF_UNITS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INSIDE = "/run/container-init/container-init"
@@ -703,6 +703,45 @@ def test_post_start_connects_all_that_run(starter):
     done = host.run([*enter, starter.build / "post-start", "--all"])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert host.link("vb-web")["master"] == "br0"
+
+
+# Hears of all changes of links, addresses and routes; loses some, and executes a program that has to find out.
+LOSE = """
+import os, socket, subprocess, sys
+heard = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+heard.bind((0, 0x551))
+subprocess.run(["ip", "-batch", "-"], input=sys.argv[1], text=True, check=True)
+os.dup2(heard.fileno(), 0)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("lost", ["address flush dev ve-web", "route flush dev ve-web",
+                                  f"address delete {DUAL_STACK['HOST_ADDRESS6']} dev ve-web",
+                                  "link set ve-web down\nlink set ve-web up"])
+def test_post_start_gives_back_what_a_link_loses(starter, lost):
+    host = starter.network.host
+    starter.act("ip link add ve-web type veth peer name in-web && ip link add lan0 type veth peer name in-lan "
+                "&& sleep 60; :")
+    started = starter.start({**DUAL_STACK, "EXTRA_VETHS": "lan0,HOST_ADDRESS=10.9.0.1,LOCAL_ADDRESS=10.9.0.2"})
+    wait_until(lambda: "lan0" in host.links() and host.addresses("lan0"))
+    before = host.state()
+    enter = ["nsenter", "--mount", "--root", "--target", started.pid]
+    post_start = [starter.build / "post-start", "--changes"]
+    done = host.run([*enter, "python3", "-c", LOSE, lost, *post_start])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert host.state() == before
+    down = f"{lost}\nlink set ve-web down\naddress flush dev lan0"
+    printed = host.run([*enter, "python3", "-c", LOSE, down, *post_start, "--dry-run"])
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert "ip address add 10.9.0.1/32 dev lan0\n" in printed.stdout
+    assert "ve-web" not in printed.stdout
+
+
+def test_post_start_needs_a_socket_to_hear_of_changes(starter):
+    done = starter.network.host.run([starter.build / "post-start", "--changes"])
+    assert (done.returncode, done.stderr) == (EX_USAGE, (
+        "post-start: standard input is no socket of rtnetlink, which container-links.socket passes\n"))
 
 
 def test_post_start_believes_no_process_of_a_container(starter, tmp_path):

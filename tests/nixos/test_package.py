@@ -53,7 +53,8 @@ FOR_OTHER_HOSTS = {
 }
 # Files that NixOS takes from services.udev.packages and systemd.packages, to which the module adds the package.
 FOR_NIXOS = {"lib/udev/rules.d/90-container-init.rules", "lib/systemd/network/00-00-container-init.network",
-             "lib/systemd/system/container-links@.service"}
+             "lib/systemd/system/container-links.socket",
+             "lib/systemd/system/container-links.service"}
 
 
 def check_installed(out):

@@ -2,17 +2,22 @@
 #include "common/network/link_filter.h"
 
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/core.h>
 
 #include "common/base/descriptor.h"
+#include "common/network/codec.h"
 #include "common/network/link_name.h"
 #include "tests/unit/catch.h"
 
@@ -50,12 +55,13 @@ std::string report(const ReportedLink& link, std::uint16_t type = RTM_NEWLINK) {
 // Every datagram socket takes such a filter, and runs it when a message arrives.
 class FilteredSocket {
  public:
-  explicit FilteredSocket(const LinkNames& names) {
+  explicit FilteredSocket(const LinkNames& names) : FilteredSocket(make_link_filter(names)) {}
+
+  explicit FilteredSocket(std::vector<sock_filter> filter) {
     std::array<int, 2> ends{};
     REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
     writer_ = Descriptor(ends[0]);
     reader_ = Descriptor(ends[1]);
-    auto filter = make_link_filter(names);
     const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
     REQUIRE(setsockopt(ends[1], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0);
   }
@@ -73,6 +79,38 @@ class FilteredSocket {
   Descriptor writer_;
   Descriptor reader_;
 };
+
+// A notification with this header, and link 7 as the one that a route leads to.
+template <typename Header>
+std::string notification(std::uint16_t type, const Header& header) {
+  alignas(nlmsghdr) Buffer buffer{};
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer.data());
+  message->nlmsg_type = type;
+  *static_cast<Header*>(mnl_nlmsg_put_extra_header(message, sizeof(header))) = header;
+  if constexpr (std::is_same_v<Header, rtmsg>) mnl_attr_put_u32(message, RTA_OIF, 7);
+  return {buffer.data(), message->nlmsg_len};
+}
+
+std::string address_notification(std::uint16_t type) {
+  return notification(type, ifaddrmsg{AF_INET, 32, 0, RT_SCOPE_UNIVERSE, 7});
+}
+
+std::string route_notification(std::uint16_t type, int protocol) {
+  rtmsg header{};
+  header.rtm_family = AF_INET6;
+  header.rtm_protocol = static_cast<unsigned char>(protocol);
+  return notification(type, header);
+}
+
+std::string link_notification(std::uint16_t type, unsigned flags, unsigned change) {
+  return notification(type, ifinfomsg{AF_UNSPEC, 0, 0, 7, flags, change});
+}
+
+int loss(const std::string& message) {
+  alignas(nlmsghdr) Buffer buffer{};
+  message.copy(buffer.data(), message.size());
+  return decode_loss(std::as_bytes(std::span(buffer).first(message.size())));
+}
 
 }  // namespace
 
@@ -116,21 +154,21 @@ TEST_CASE("links with other alternative names are heard of") {
 }
 
 TEST_CASE("without a long name all long alternative names are those of other links") {
-  const FilteredSocket socket({"ve-web"});
+  const FilteredSocket socket(LinkNames{"ve-web"});
   CHECK_FALSE(socket.passes(report({"other0", {"ve-really-long-long-name-2"}})));
   CHECK(socket.passes(report({"other0", {"br0"}})));
 }
 
 TEST_CASE("what names no link is heard of") {
   CHECK(FilteredSocket(kNames).passes(report({""})));
-  CHECK(FilteredSocket({}).passes(report({""})));
-  CHECK_FALSE(FilteredSocket({}).passes(report({"ve-web"})));
+  CHECK(FilteredSocket(LinkNames{}).passes(report({""})));
+  CHECK_FALSE(FilteredSocket(LinkNames{}).passes(report({"ve-web"})));
 }
 
 TEST_CASE("every length of a name is compared to its end") {
   for (std::size_t size = 1; size <= 67; ++size) {
     const std::string name(size, 'x');
-    const FilteredSocket socket({name});
+    const FilteredSocket socket(LinkNames{name});
     const auto reported = [&](const std::string& text) {
       return size <= kLongestLinkName ? ReportedLink{text} : ReportedLink{"other0", {text}};
     };
@@ -147,4 +185,30 @@ TEST_CASE("the kernel takes the filter of a container with many pairs") {
   const FilteredSocket socket(names);
   CHECK(socket.passes(report({"lan255"})));
   CHECK_FALSE(socket.passes(report({"lan256"})));
+}
+
+TEST_CASE("what a link may lack is heard of") {
+  const FilteredSocket socket(make_loss_filter());
+  for (const std::string& message :
+       {address_notification(RTM_DELADDR), route_notification(RTM_DELROUTE, RTPROT_BOOT),
+        link_notification(RTM_NEWLINK, IFF_UP, IFF_UP),
+        link_notification(RTM_NEWLINK, IFF_UP | IFF_RUNNING, ~0U)}) {
+    CHECK(socket.passes(message));
+    CHECK(loss(message) == 7);
+  }
+}
+
+TEST_CASE("what a link gets, and what takes nothing from it, is not heard of") {
+  const FilteredSocket socket(make_loss_filter());
+  for (const std::string& message :
+       {address_notification(RTM_NEWADDR), route_notification(RTM_NEWROUTE, RTPROT_BOOT),
+        link_notification(RTM_NEWLINK, 0, IFF_UP), link_notification(RTM_NEWLINK, 0, ~0U),
+        link_notification(RTM_NEWLINK, IFF_UP, 0),
+        link_notification(RTM_NEWLINK, IFF_UP, IFF_PROMISC),
+        link_notification(RTM_DELLINK, IFF_UP, IFF_UP)}) {
+    CHECK_FALSE(socket.passes(message));
+    CHECK(loss(message) == 0);
+  }
+  for (const int protocol : {RTPROT_KERNEL, RTPROT_STATIC, RTPROT_BIRD})
+    CHECK_FALSE(socket.passes(route_notification(RTM_DELROUTE, protocol)));
 }
