@@ -69,6 +69,17 @@ void wait_for_nspawn(const Descriptor& supervisor, const std::string& instance) 
                                            instance, kPatience.count()));
 }
 
+// machined stops the unit of the machine, which fails for the unit that is starting here. That is
+// no error where the machine's leader is dead, but machined was too busy to say so or to notice.
+bool terminate(const std::string& instance) {
+  try {
+    return unregister_by({"machinectl", "terminate", "--", instance}, instance);
+  } catch (const Error&) {
+    if (!is_dead(ask_for_leader(instance)) && is_registered(instance)) throw;
+    return false;
+  }
+}
+
 }  // namespace
 
 bool is_registered(const std::string& instance) {
@@ -90,8 +101,7 @@ void remove_machine(const std::string& instance, const Log& log) {
   if (!is_dead(leader) && is_registered(instance)) {
     log.notice(fmt::format("terminating machine {}, which is still running", instance));
     const Descriptor supervisor = open_supervisor(leader);
-    if (unregister_by({"machinectl", "terminate", "--", instance}, instance))
-      return wait_for_nspawn(supervisor, instance);
+    if (terminate(instance)) return wait_for_nspawn(supervisor, instance);
     leader = ask_for_leader(instance);
   }
   if (is_dead(leader)) {

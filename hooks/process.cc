@@ -10,8 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/base/descriptor.h"
 #include "common/base/error.h"
@@ -63,6 +65,16 @@ int wait_or_kill(pid_t process, steady_clock::time_point deadline) {
   }
 }
 
+// systemd's tools tell $NOTIFY_SOCKET how they ended, which systemd takes from the main process
+// alone.
+std::vector<char*> environment_of_child() {
+  std::vector<char*> passed;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    if (!std::string_view(*variable).starts_with("NOTIFY_SOCKET=")) passed.push_back(*variable);
+  passed.push_back(nullptr);
+  return passed;
+}
+
 bool means_not_installed(int error) {
   // A directory in PATH may not be searchable, or not be a directory.
   return error == ENOENT || error == EACCES || error == ENOTDIR;
@@ -77,8 +89,10 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), STDOUT_FILENO);
+  const auto environment = environment_of_child();
   pid_t process = 0;
-  const int error = posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environ);
+  const int error =
+      posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   if (means_not_installed(error)) return {kNotInstalled, {}};
   if (error != 0) throw system_error(error, "start " + arguments.front());

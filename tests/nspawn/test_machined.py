@@ -121,6 +121,30 @@ def test_leader_that_died_unseen(host):
     start(host)
 
 
+BUSY = """\
+#!/bin/sh
+echo "$1" >>/run/busy/asked
+case $1 in
+show) [ "$(wc -l </run/busy/asked)" -gt 1 ] || exit 1 ;;
+terminate) exit 1 ;;
+esac
+exec /usr/bin/machinectl "$@"
+"""
+
+
+def test_machined_is_busy(host):
+    """It says nothing about a machine that has ended, and fails to stop the unit, which is starting."""
+    assert host.succeeds("systemd-run --unit=other --slice=machine.slice sleep infinity")
+    assert host.succeeds(
+        f"{REGISTER} web 0 test container $(systemctl show --property=MainPID --value other) /")
+    host.run("systemctl stop systemd-machined; systemctl kill --signal=KILL other")
+    host.output_of(f"mkdir -p /run/busy && cat >/run/busy/machinectl <<'END'\n{BUSY}END\n"
+                   "chmod +x /run/busy/machinectl")
+    done = host.run("PATH=/run/busy:$PATH INSTANCE=web LOCAL_ADDRESS=10.1.0.2 /opt/build/pre-start")
+    assert host.output_of("head -n 2 /run/busy/asked") == "show\nterminate\n"
+    assert (done.returncode, host.succeeds(f"test -e {REGISTERED}")) == (0, False), done.stderr
+
+
 def test_without_machinectl(host):
     """A machine that is registered, and nobody to end it: its link stays."""
     start(host)
