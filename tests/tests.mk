@@ -206,8 +206,8 @@ run-check-musl:
 	@rm -rf $(MUSL_HEADERS)
 	@mkdir -p $(MUSL_HEADERS)
 	@ln -s $(addprefix /usr/include/,linux asm-generic fmt libmnl x86_64-linux-gnu/asm) $(MUSL_HEADERS)
-	printf '%s\n' $(MAINS) $(SOURCES) | xargs -P "$$(nproc)" -I FILE \
-	  $(MUSL_COMPILER) $(filter-out -M%,$(ALL_CPPFLAGS)) $(ALL_CXXFLAGS) -Werror $(MUSL_FLAGS) -fsyntax-only FILE
+	printf '%s\n' $(MAINS) $(SOURCES) | xargs -P "$$(nproc)" -I{} \
+	  $(MUSL_COMPILER) $(filter-out -M%,$(ALL_CPPFLAGS)) $(ALL_CXXFLAGS) -Werror $(MUSL_FLAGS) -fsyntax-only {}
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
@@ -284,8 +284,8 @@ run-lint: SHELL = bash
 run-lint: .SHELLFLAGS = -o pipefail -c
 run-lint:
 	clang-format --dry-run --Werror $(LINTED)
-	printf '%s\n' $(TIDIED) | xargs -P "$$(nproc)" -I FILE \
-	  clang-tidy --quiet --warnings-as-errors='*' FILE -- $(filter-out -M%,$(ALL_CPPFLAGS)) -std=c++20 \
+	printf '%s\n' $(TIDIED) | xargs -P "$$(nproc)" -I{} \
+	  clang-tidy --quiet --warnings-as-errors='*' {} -- $(filter-out -M%,$(ALL_CPPFLAGS)) -std=c++20 \
 	  2>&1 | sed '/^[0-9]* warnings\{0,1\} generated\.$$/d'
 	shellcheck $(SCRIPTS)
 	mandoc -Tlint -W warning $(PAGES:%=man/%)
