@@ -235,6 +235,13 @@ def test_files_that_reload_was_given_stay_outside(reloader, tmp_path):
     assert done.stdout.split() == ["0", "1", "2", "3"]
 
 
+def has_ended(process):
+    try:
+        return status_field(process, "State").startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def test_program_is_a_sealed_copy(reloader):
     """What a process of the container finds at /proc/PID/exe is not the program on the host."""
     started = reloader.start("/bin/sh", "-c", "echo; exec sleep 60", stdout=subprocess.PIPE)
@@ -244,8 +251,7 @@ def test_program_is_a_sealed_copy(reloader):
     (child,) = children_of(started.pid)
     started.kill()
     started.communicate()
-    wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists()
-               or status_field(child, "State").startswith("Z"))
+    wait_until(lambda: has_ended(child))
 
 
 def test_output_comes_as_it_is_written(reloader, tmp_path):
