@@ -51,6 +51,21 @@ ssize_t uninterrupted(Call call) {
   return result;
 }
 
+// Of a longer message only the end is missing, which is attributes that nobody asks for.
+LossEvents::Losses take_losses(int socket) {
+  LossEvents::Losses losses;
+  alignas(nlmsghdr) std::array<std::byte, 4096> message;
+  for (;;) {
+    const auto size =
+        uninterrupted([&] { return recv(socket, message.data(), message.size(), MSG_DONTWAIT); });
+    if (size < 0 && errno != ENOBUFS) return losses;
+    losses.others = losses.others || size < 0;
+    if (size < 0) continue;
+    const int link = decode_loss(std::span(message).first(static_cast<std::size_t>(size)));
+    if (link != 0) losses.links.insert(link);
+  }
+}
+
 }  // namespace
 
 Rtnetlink::Rtnetlink() : socket_(open_socket()) {
@@ -145,23 +160,7 @@ std::optional<LossEvents::Losses> LossEvents::wait(std::chrono::milliseconds lim
       uninterrupted([&] { return poll(&watched, 1, static_cast<int>(limit.count())); });
   if (events < 0) throw system_error(errno, "wait for changes of links");
   if (events == 0) return std::nullopt;
-  Losses losses;
-  take_all(losses);
-  return losses;
-}
-
-// Of a longer message only the end is missing, which is attributes that nobody asks for.
-void LossEvents::take_all(Losses& losses) {
-  alignas(nlmsghdr) std::array<std::byte, 4096> message;
-  for (;;) {
-    const auto size =
-        uninterrupted([&] { return recv(socket_, message.data(), message.size(), MSG_DONTWAIT); });
-    if (size < 0 && errno != ENOBUFS) return;
-    losses.others = losses.others || size < 0;
-    if (size < 0) continue;
-    const int link = decode_loss(std::span(message).first(static_cast<std::size_t>(size)));
-    if (link != 0) losses.links.insert(link);
-  }
+  return take_losses(socket_);
 }
 
 bool LinkEvents::wait_until(std::chrono::steady_clock::time_point deadline, int interrupt) {

@@ -84,8 +84,6 @@ class LossEvents {
   std::optional<Losses> wait(std::chrono::milliseconds limit);
 
  private:
-  void take_all(Losses& losses);
-
   int socket_;
 };
 
