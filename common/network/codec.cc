@@ -248,7 +248,7 @@ std::optional<Link> decode_link(std::span<const std::byte> message) {
   const Attributes attributes(message, sizeof(ifinfomsg));
   return Link{header->ifi_index, attributes.text(IFLA_IFNAME),
               kind_of(attributes.get(IFLA_LINKINFO, MNL_TYPE_NESTED)),
-              (header->ifi_flags & IFF_UP) != 0, (header->ifi_flags & kLowerUp) != 0};
+              (header->ifi_flags & kLowerUp) != 0, (header->ifi_flags & IFF_UP) != 0};
 }
 
 std::optional<Route> decode_route(std::span<const std::byte> message) {

@@ -9,11 +9,11 @@
 namespace container_init {
 
 struct Link {
-  int index = 0;       // never 0 for a link that exists
-  std::string name;    // the kernel's; shorter if it was looked up by an alternative name
-  std::string kind;    // "veth", "bridge", ...; empty for a physical device
-  bool is_up = false;  // as an administrator sets it
+  int index = 0;     // never 0 for a link that exists
+  std::string name;  // the kernel's; shorter if it was looked up by an alternative name
+  std::string kind;  // "veth", "bridge", ...; empty for a physical device
   bool carrier = false;
+  bool is_up = false;  // as an administrator sets it
 };
 
 using LinkNames = std::set<std::string>;
