@@ -19,7 +19,6 @@ def wait_for_state(container, state):
     wait_until(lambda: container.state() == state, seconds=LONG, pause=0.1)
 
 
-@pytest.mark.emulated
 def test_reboot_inside(host, container):
     web = container(**PAIR)
     web.start()
@@ -94,7 +93,6 @@ def test_start_after_kill(host, container):
         assert_reachable(host, web)
 
 
-@pytest.mark.emulated
 def test_comes_back_after_kill(host, container):
     """Nobody asks for it: Restart= does."""
     web = container(**PAIR)
@@ -317,7 +315,6 @@ def reported(container):
     return {tuple(words[:2]): words[2] for words in lines if len(words) == 3}
 
 
-@pytest.mark.emulated
 @pytest.mark.parametrize("users", ["no", "pick"])
 def test_reload(host, container, users):
     """The command runs in every namespace of the container."""

@@ -11,7 +11,6 @@ from host import (CGROUPS, LONG, PAIR, PROGRAMS, assert_reachable, assert_unreac
                   seconds_to, succeed)
 
 
-@pytest.mark.emulated
 def test_pair(host, container):
     web = container(**PAIR)
     web.start()
@@ -207,7 +206,6 @@ def test_extra_pair_alone(host, container):
     assert "eth1" in web.network().links()
 
 
-@pytest.mark.emulated
 def test_macvlan(host, container):
     """Two of them reach each other, the host where it has one too, and what is behind the link."""
     lan = host.add_neighbour("lan0", "10.5.0.1/24")
@@ -262,7 +260,6 @@ def forwarding():
     switch.write_text(before)
 
 
-@pytest.mark.emulated
 def test_port_forwarding(host, container, forwarding):
     """systemd-nspawn's, which leaves the loopback link out: seen from another machine."""
     client = host.add_neighbour("lan0", "192.0.2.2/24")

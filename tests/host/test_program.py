@@ -33,7 +33,6 @@ def fetch(busybox, address):
     return run(busybox, "wget", "-q", "-O", "-", f"http://{address}/").stdout
 
 
-@pytest.mark.emulated
 @pytest.mark.parametrize("users", ["no", "pick"])
 def test_server(host, program, build, record_property, users):
     """It has its network from its first moment on, and it is gone within a second."""
