@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <thread>
 
 #include "common/base/error.h"
 #include "common/network/codec.h"
@@ -50,6 +51,10 @@ ssize_t uninterrupted(Call call) {
   while (result < 0 && errno == EINTR);
   return result;
 }
+
+// ip(8) flushes a link until it finds nothing on it any more, and gives up after ten rounds: what
+// comes back at once would be in its way.
+constexpr std::chrono::milliseconds kSettling{200};
 
 // Of a longer message only the end is missing, which is attributes that nobody asks for.
 LossEvents::Losses take_losses(int socket) {
@@ -160,6 +165,7 @@ std::optional<LossEvents::Losses> LossEvents::wait(std::chrono::milliseconds lim
       uninterrupted([&] { return poll(&watched, 1, static_cast<int>(limit.count())); });
   if (events < 0) throw system_error(errno, "wait for changes of links");
   if (events == 0) return std::nullopt;
+  std::this_thread::sleep_for(kSettling);
   return take_losses(socket_);
 }
 

@@ -80,7 +80,8 @@ class LossEvents {
     bool others = false;  // and more, for which the socket had no room
   };
 
-  // Waits for a notification and takes all that there are; nothing when the time is over.
+  // Waits for a notification, and takes all that come with it in a fifth of a second; nothing when
+  // the time is over.
   std::optional<Losses> wait(std::chrono::milliseconds limit);
 
  private:
