@@ -68,8 +68,8 @@ class LinkEvents {
   Descriptor socket_;
 };
 
-// Notifications of what may have taken addresses, routes or the bridge from a link, on a socket
-// that somebody else has opened and keeps: its group memberships are his.
+// Notifications of what may have taken addresses, routes or the bridge from a link. The caller has
+// opened the socket, has made it a member of the groups, and closes it.
 class LossEvents {
  public:
   // Error, Exit::usage, if the descriptor is no socket of rtnetlink.
