@@ -129,16 +129,16 @@ int run(const Options& options, const Log& log) {
   if (options.all) return reconnect(find_claimants(), options, log);
   if (options.changes) return follow_changes(options, log);
   const Network network = parse_host_network(Environment(environ));
-  const Plan plan = make_host_plan(network);
   if (options.dry_run) {
-    print(ip_commands(plan));
+    print(ip_commands(make_host_plan(network)));
     return 0;
   }
-  if (plan.empty()) return 0;
+  const LinkNames names = names_of(make_host_plan(network));
+  if (names.empty()) return 0;
   Rtnetlink rtnetlink;
   const LinkNames own = host_links(network);
   const auto bridges = required_bridges(network);
-  const Links links = find_or_wait(rtnetlink, names_of(plan), options.wait);
+  const Links links = find_or_wait(rtnetlink, names, options.wait);
   require_links(own, bridges, links, options.wait);
   configure_host_end(rtnetlink, network, links);
   return 0;

@@ -154,6 +154,7 @@ bool sets_mtu(const Plan& plan) {
 
 std::vector<bool> apply(Rtnetlink& rtnetlink, const Plan& plan, const Links& links) {
   std::vector<Message> messages;
+  messages.reserve(plan.size());
   for (const Operation& operation : plan) messages.push_back(encode(operation, links));
   set_sysctls(plan, links);  // before any link is up
   const auto answers = rtnetlink.request(messages);

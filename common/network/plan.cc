@@ -58,6 +58,13 @@ void add_default_route(LinkPlan& link, const FamilyConfig& family) {
   link.route(default_destination(gateway.family), gateway);
 }
 
+// A pair takes a link, two addresses and two routes; the main pair two default routes besides.
+Plan with_room_for(const Network& network) {
+  Plan plan;
+  plan.reserve(5 * (network.extra_pairs.size() + 1) + 2);
+  return plan;
+}
+
 void add_container_end(Plan& plan, const Pair& pair) {
   LinkPlan link(plan, pair.container_link);
   link.address(pair.ipv4.local);
@@ -127,7 +134,7 @@ std::string sysctl_commands(const Operation& operation) {
 }  // namespace
 
 Plan make_container_plan(const Network& network, std::string_view main_link) {
-  Plan plan;
+  Plan plan = with_room_for(network);
   if (const auto& pair = network.pair) {
     const std::string new_name = main_link == pair->container_link ? "" : pair->container_link;
     plan.push_back(
@@ -145,7 +152,7 @@ Plan make_container_plan(const Network& network, std::string_view main_link) {
 }
 
 Plan make_host_plan(const Network& network) {
-  Plan plan;
+  Plan plan = with_room_for(network);
   if (network.pair) add_host_end(plan, *network.pair);
   for (const Pair& pair : network.extra_pairs) add_host_end(plan, pair);
   return plan;

@@ -80,6 +80,7 @@ Rtnetlink::Rtnetlink() : socket_(open_socket()) {
 
 std::vector<Answer> Rtnetlink::request(std::span<Message> messages) {
   std::vector<Answer> answers;
+  answers.reserve(messages.size());
   while (!messages.empty()) {
     const auto size = std::min(messages.size(), kLongestBatch);
     request_batch(messages.first(size), answers);
