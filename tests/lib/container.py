@@ -180,9 +180,9 @@ class StartedContainer(Container):
         self._nspawn.send_signal(signal.SIGCONT)
 
 
-def pings(run, address):
-    """Whether it answers, and to the first packet."""
-    return run(["ping", "-c1", "-W10", address]).returncode == 0
+def pings(run, address, seconds=10):
+    """Whether it answers in so many seconds, and to the first packet."""
+    return run(["ping", "-c1", f"-W{seconds}", address]).returncode == 0
 
 
 def assert_reachable(network, container, variables):
