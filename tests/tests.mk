@@ -11,7 +11,8 @@ define HELP_TESTS
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
 @echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
 @echo 'make check-packages  look at what make deb and make rpm make, and install both in containers (root): 2 minutes'
-@echo 'make check-hosts  let two hosts, SUITE=bookworm, do what container-hosts(7) shows, with Ansible (root): 2 minutes'
+@echo 'make check-hosts  let two hosts, SUITE=bookworm, do what container-hosts(7) shows, with Ansible; boot a third,'
+@echo '                 upgrade its systemd, and boot it again (root): 2 minutes'
 @echo 'make check-musl  compile every source against the headers of musl: 1 minute'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
@@ -181,7 +182,7 @@ run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
 	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
 	  tests/host/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
-# Two hosts on one wire, as container-hosts(7) has them.
+# Two hosts on one wire, as container-hosts(7) has them, and one whose systemd is upgraded.
 
 run-check-hosts: $(BINARIES) $(BUILD)/tests/stage2
 	$(install_for_hosts)

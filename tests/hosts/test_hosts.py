@@ -2,10 +2,8 @@
 """Two hosts on one wire, with what container-hosts(7) shows: its files, its play, its commands."""
 
 import contextlib
-import hashlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -14,12 +12,12 @@ import pytest
 
 import debian
 import manual
+import roots
 from namespace import Namespace
-from waiting import LONG, wait_until
+from roots import TREE, run, write
+from waiting import wait_until
 
-TREE = pathlib.Path(__file__).parents[2]
 PAGE = TREE / "man/container-hosts.7"
-SUITE = os.environ.get("SUITE") or "bookworm"
 
 ADDRESSES = {"alpha": "192.0.2.1", "beta": "192.0.2.2"}
 ADMINISTRATOR = "192.0.2.254"
@@ -39,19 +37,6 @@ StrictHostKeyChecking no
 UserKnownHostsFile /dev/null
 LogLevel ERROR
 """
-
-
-def run(*command, **options):
-    done = subprocess.run([str(word) for word in command], text=True, capture_output=True,
-                          stdin=subprocess.DEVNULL, timeout=5 * LONG, **options)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def write(path, text, mode=0o644):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +68,12 @@ class Wire:
 
 
 def make_root(root, name, build, keys):
-    """With the project installed, and one container's root: that of a static init."""
-    run("cp", "-a", TREE / f"build/hosts/{SUITE}", root)
-    run("cp", "-a", f"{build}/tests/installed/.", root)
-    write(root / "etc/hostname", f"{name}\n")
-    write(root / "etc/machine-id", hashlib.md5(name.encode()).hexdigest() + "\n")
+    roots.make(root, name, build)
     write(root / "etc/hosts", "127.0.0.1 localhost\n" + "".join(
         f"{address} {host}\n" for host, address in ADDRESSES.items()))
     write(root / "etc/systemd/network/10-wire0.network", WIRE.format(ADDRESSES[name]))
     shutil.copytree(keys, root / "root/.ssh", dirs_exist_ok=True)
     (root / "root/.ssh").chmod(0o700)
-
-
-def add_container(root, name, build):
-    target = root / f"var/lib/containers/{name}/sbin"
-    target.mkdir(parents=True)
-    shutil.copy(build / "tests/stage2", target / "init")
 
 
 @pytest.fixture
@@ -111,15 +86,13 @@ def wire():
 @pytest.fixture
 def hosts(build, wire, keys, tmp_path):
     """Both, once they reach each other."""
-    run(TREE / "tests/lib/debian-root", TREE / f"build/hosts/{SUITE}",
-        "udev,iputils-ping,procps,python3,openssh-server,rsync", env={**os.environ, "SUITE": SUITE})
     with contextlib.ExitStack() as booted:
         made = {}
         for name, container in zip(ADDRESSES, LOCALS):
             root = tmp_path / name
             booted.callback(shutil.rmtree, root, ignore_errors=True)
             make_root(root, name, build, keys)
-            add_container(root, container, build)
+            roots.add_container(root, container, build)
             made[name], _ = booted.enter_context(debian.running_as_a_machine(root))
             wire.plug_in(name, made[name])
             made[name].output_of("systemctl start systemd-networkd ssh")
