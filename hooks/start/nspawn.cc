@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "hooks/start/nspawn.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 
 #include <fmt/core.h>
 
+#include "common/base/descriptor.h"
 #include "common/config/variables.h"
 
 namespace container_init {
@@ -150,7 +157,42 @@ std::string bind_container_init(Words& command, const Nix& nix, const std::strin
   return std::string(kInside);
 }
 
+// Without a value it permits all of them.
+constexpr std::string_view kFamilies = "--restrict-address-families";
+
+// Whether the file of a program has the text, as it has those of its options. To ask it with --help
+// would take longer than all else that is done before it is started.
+bool has_text(const std::string& program, std::string_view text) {
+  const Descriptor file(open(program.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file.is_open() || fstat(file.get(), &status) != 0 || status.st_size == 0) return false;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* const mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file.get(), 0);
+  if (mapped == MAP_FAILED) return false;
+  const bool found = memmem(mapped, size, text.data(), text.size()) != nullptr;
+  munmap(mapped, size);
+  return found;
+}
+
+bool has_settings_file(const Config& config) {
+  const std::array<std::string, 3> directories{"/etc/systemd/nspawn", "/run/systemd/nspawn",
+                                               config.root + "/.."};
+  return std::ranges::any_of(directories, [&](const std::string& directory) {
+    return access(fmt::format("{}/{}.nspawn", directory, config.instance).c_str(), F_OK) == 0;
+  });
+}
+
 }  // namespace
+
+bool opens_all_families(const Config& config, const std::string& nspawn) {
+  return !has_flag(config, kFamilies) && has_text(nspawn, kFamilies.substr(2)) &&
+         !has_settings_file(config);
+}
+
+bool has_flag(const Config& config, std::string_view name) {
+  return std::ranges::any_of(config.extra_nspawn_flags,
+                             [&](const std::string& flag) { return flag.starts_with(name); });
+}
 
 std::vector<std::string> stage2_command(const Config& config, const Nix& nix) {
   if (!config.command.empty()) return config.command;
@@ -165,8 +207,7 @@ bool sees_program(const Nix& nix, const std::string& program) {
 }
 
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
-                                             const Nix& nix, const std::string& container_init,
-                                             bool links_journal) {
+                                             const Nix& nix, const Findings& findings) {
   // Its default: NAME.nspawn is read for what the command line leaves open, systemd.nspawn(5).
   Words command = {"systemd-nspawn", "--keep-unit", "--settings=yes", "-M",
                    config.instance,  "-D",          config.root};
@@ -178,12 +219,13 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
   add_set(command, "--kill-signal", config.kill_signal.empty() ? "SIGRTMIN+3" : config.kill_signal);
   add_nix(command, config, nix);
   if (!config.ephemeral)
-    command.emplace_back(links_journal ? "--link-journal=try-guest" : "--link-journal=no");
+    command.emplace_back(findings.links_journal ? "--link-journal=try-guest" : "--link-journal=no");
   add_variables(command, config, environment);
   if (config.ephemeral) command.emplace_back("--ephemeral");
   add_set(command, "--capability", joined(config.capabilities));
   add_each(command, "--tmpfs", config.tmpfs);
-  const std::string inside = bind_container_init(command, nix, container_init);
+  if (findings.opens_all_families) command.push_back(fmt::format("{}=", kFamilies));
+  const std::string inside = bind_container_init(command, nix, findings.container_init);
   command.insert(command.end(), config.extra_nspawn_flags.begin(), config.extra_nspawn_flags.end());
   command.push_back(inside);
   const Words stage2 = stage2_command(config, nix);

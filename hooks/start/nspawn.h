@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/config/config.h"
@@ -18,12 +19,26 @@ std::vector<std::string> stage2_command(const Config& config, const Nix& nix);
 // Whether the container finds the program where the host has it. Else it is bound into it.
 bool sees_program(const Nix& nix, const std::string& program);
 
-// The whole command, without a path. `container_init` is the program on the host; of the
-// environment the values that container-init reads, and PATH, are handed over. The journal of the
-// container is linked to the host's unless that is not wanted, or the container ephemeral.
+// Whether EXTRA_NSPAWN_FLAGS has the flag, such as "--hostname", in either of its forms.
+bool has_flag(const Config& config, std::string_view name);
+
+// What is not configured, but found on the host.
+struct Findings {
+  std::string container_init;  // the path of the program
+  bool links_journal = true;   // the journal of a container that is not ephemeral to the host's
+  bool opens_all_families = false;  // see opens_all_families()
+};
+
+// Whether systemd-nspawn is told that sockets of every address family may be opened inside, as its
+// versions before 261 have it. Later ones know an option for it, print a warning without it, and
+// will then allow AF_INET, AF_INET6 and AF_UNIX alone, where container-init needs AF_NETLINK. Not
+// where a flag or a settings file, systemd.nspawn(5), may say otherwise.
+bool opens_all_families(const Config& config, const std::string& nspawn);
+
+// The whole command, without a path. Of the environment the values that container-init reads, and
+// PATH, are handed over.
 std::vector<std::string> make_nspawn_command(const Config& config, const Environment& environment,
-                                             const Nix& nix, const std::string& container_init,
-                                             bool links_journal);
+                                             const Nix& nix, const Findings& findings);
 
 // The paths inside at which the command binds or overlays something, without the program of
 // container-init.

@@ -15,6 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/words.h"
 #include "hooks/process.h"
+#include "hooks/start/nspawn.h"
 #include "hooks/start/resolv_conf.h"
 #include "hooks/start/root_checks.h"
 
@@ -101,15 +102,10 @@ void replace_machine_id_link(const Root& root, const Log& log) {
                          kMachineId));
 }
 
-bool names_the_container(const std::vector<std::string>& nspawn_flags) {
-  return std::ranges::any_of(
-      nspawn_flags, [](const std::string& flag) { return flag.starts_with("--hostname"); });
-}
-
 // Whether the root has the host's name, as debootstrap(8) copies it there. An init takes its name
 // from that file, whatever systemd-nspawn has set.
 bool has_name_of_host(const Config& config, const Root& root) {
-  if (names_the_container(config.extra_nspawn_flags) ||
+  if (has_flag(config, "--hostname") ||
       root.kind_of(kHostname, Root::Links::do_not_follow) != S_IFREG)
     return false;
   const auto host = read_file("/etc/hostname");

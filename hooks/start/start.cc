@@ -101,6 +101,7 @@ struct Start {
   Nix nix;
   BoundProgram bound;
   std::string reason_against_journal_link;
+  bool opens_all_families = false;
 };
 
 BoundProgram bound_program(const Config& config, const Nix& nix, const Programs& programs) {
@@ -110,19 +111,22 @@ BoundProgram bound_program(const Config& config, const Nix& nix, const Programs&
 }
 
 std::vector<std::string> nspawn_command(const Start& start, const Nix& nix) {
-  return make_nspawn_command(start.config, start.environment, nix, start.bound.path,
-                             start.reason_against_journal_link.empty());
+  return make_nspawn_command(start.config, start.environment, nix,
+                             {.container_init = start.bound.path,
+                              .links_journal = start.reason_against_journal_link.empty(),
+                              .opens_all_families = start.opens_all_families});
 }
 
 Start check_all(const Environment& environment, const Config& config) {
   require_root(config);
-  Start start{environment, config, find_programs(), open_root(config), {}, {}, {}};
+  Start start{environment, config, find_programs(), open_root(config), {}, {}, {}, false};
   if (start.root) {
     refuse_traps(config, *start.root);
     start.reason_against_journal_link = reason_against_journal_link(*start.root);
   }
   start.nix = look_at_nix(config);
   start.bound = bound_program(config, start.nix, start.programs);
+  start.opens_all_families = opens_all_families(config, start.programs.nspawn);
   require_system(config, start.root, stage2_command(config, start.nix).front(),
                  nspawn_command(start, start.nix));
   return start;

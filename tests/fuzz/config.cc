@@ -47,7 +47,8 @@ void use_config(const Environment& environment) {
   describe_all(make_container_plan(config.network));
   required_links(config);
   for (const Nix& nix : {Nix{}, Nix{true, true, true, true, true}}) {
-    const auto command = make_nspawn_command(config, environment, nix, "/container-init", true);
+    const auto command =
+        make_nspawn_command(config, environment, nix, {.container_init = "/container-init"});
     fuzz::require(command.front() == "systemd-nspawn", "the command is systemd-nspawn's");
     fuzz::require(command.back() == stage2_command(config, nix).back(), "stage 2 comes last");
   }

@@ -17,7 +17,7 @@ from combinations import ADDRESSES
 from container import AS_UNIT, CONTAINER_VARIABLES, LONG, sleeps, status_field, wait_until
 from control_group import ControlGroup
 from namespace import NO_LEAK_CHECK
-from starter import tree
+from starter import STUB, tree
 
 DUAL_STACK = ADDRESSES["single"]
 EX_USAGE, EX_OSERR, EX_CONFIG, NOT_FOUND = 64, 71, 78, 127
@@ -582,6 +582,32 @@ def test_hostname_behind_a_link(starter):
     (starter.root / "etc/hostname").symlink_to("../name")
     assert starter.run().stderr == ""
     assert (starter.root / "name").read_text() == "db1\n"
+
+
+FAMILIES = "--restrict-address-families"
+
+
+@pytest.mark.parametrize("known,flags,file,wanted", [
+    (True, "", None, [FAMILIES + "="]),
+    (False, "", None, []),
+    (True, f"{FAMILIES}=AF_NETLINK", None, [f"{FAMILIES}=AF_NETLINK"]),
+    (True, f"{FAMILIES} AF_NETLINK", None, [FAMILIES]),
+    (True, "", "etc/systemd/nspawn/web.nspawn", []),
+    (True, "", "run/systemd/nspawn/web.nspawn", []),
+    (True, "", "web.nspawn", []),
+    (True, "", "db.nspawn", [FAMILIES + "="])])
+def test_address_families(starter, tmp_path, known, flags, file, wanted):
+    """From systemd 261 on an option says which sockets may be opened inside. It is for the user to use."""
+    starter.be_stub(STUB + (f"# {FAMILIES[2:]}\n" if known else ""))
+    if file:
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[Exec]\nRestrictAddressFamilies=AF_NETLINK\n")
+    variables = {"EXTRA_NSPAWN_FLAGS": flags}
+    printed = starter.run(variables, "--dry-run").stdout
+    assert starter.run(variables).returncode == 0
+    assert [word for word in starter.arguments if word.startswith(FAMILIES)] == wanted
+    assert ("restrict-address-families= " in printed) == (wanted == [FAMILIES + "="])
 
 
 PUBLIC, STUB_RESOLVER = "nameserver 192.0.2.1\n", "nameserver 127.0.0.53\nsearch a\n"

@@ -29,7 +29,8 @@ Words command_of(Assignments assignments, const Nix& nix = {},
                  const std::string& program = kProgram) {
   assignments.insert(assignments.begin(), {"INSTANCE=web", "root=/c"});
   const Environment environment(std::move(assignments));
-  return make_nspawn_command(parse_config(environment), environment, nix, program, true);
+  return make_nspawn_command(parse_config(environment), environment, nix,
+                             {.container_init = program});
 }
 
 // The command of a container "web", with what a configuration adds to it.
@@ -321,8 +322,8 @@ TEST_CASE("stage 2 is the one that is named, else that of a NixOS, else the usua
 TEST_CASE("the journal is not linked where that would lead out of the root") {
   const std::vector<std::string_view> assignments{"INSTANCE=web", "root=/c"};
   const Environment environment(assignments);
-  const auto command =
-      make_nspawn_command(parse_config(environment), environment, {}, kProgram, false);
+  const auto command = make_nspawn_command(parse_config(environment), environment, {},
+                                           {.container_init = kProgram, .links_journal = false});
   CHECK(std::ranges::count(command, "--link-journal=no") == 1);
   CHECK(std::ranges::count(command, "--link-journal=try-guest") == 0);
 }
