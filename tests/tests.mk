@@ -6,7 +6,8 @@ define HELP_TESTS
 @echo 'make demo        run a container in a network of its own and ping it (root)'
 @echo 'make check       run the tests: 2 to 6 minutes'
 @echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
-@echo 'make check-root  run "make check" in a bare root of SUITE=trixie, as root and as a user (root): 15 minutes'
+@echo 'make check-root  run "make demo" and "make check" in a bare root of SUITE=trixie, as root and as a user (root):'
+@echo '                 15 minutes; STEPS="demo root user clang"'
 @echo 'make check-arch  build for ARCH=arm64 or ARCH=i386, and run the unit tests; those of arm64 by QEMU'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
 @echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
@@ -117,13 +118,13 @@ count-lines: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD
 
 .PHONY: count-lines
 
-# The same in a root of another suite with nothing but make in it, as root and as a user.
+# The same in a root of another suite with nothing but make in it, as root and as a user, after the demo.
 
 check-root: SUITE = trixie
 check-root:
 	@tests/lib/run-one --check check-root
 	@common/deps/prerequisites --install 'make check-root' root
-	@tests/lib/check-root build/roots/$(SUITE) $(SUITE)
+	@tests/lib/check-root build/roots/$(SUITE) $(SUITE) $(STEPS)
 
 .PHONY: check-root
 
