@@ -20,6 +20,7 @@
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/config_files.h"
+#include "hooks/dhcpcd.h"
 #include "hooks/link_claims.h"
 #include "hooks/machined.h"
 #include "hooks/notify.h"
@@ -138,6 +139,19 @@ void warn_of_shared_network(const Environment& environment, const Log& log) {
       "without this warning");
 }
 
+void warn_of_dhcpcd(const Network& network, const Log& log) {
+  LinkNames names;  // as dhcpcd sees them
+  for (const std::string& link : host_links(network)) names.insert(short_link_name(link));
+  const LinkNames links = links_of_dhcpcd(names);
+  if (links.empty()) return;
+  std::string line = "denyinterfaces";
+  for (const std::string& link : links) line += ' ' + link;
+  log.warning(
+      fmt::format("dhcpcd configures {} too, and may lead the host's traffic into the container: "
+                  "the line \"{}\" in /etc/dhcpcd.conf prevents this",
+                  join(links), line));
+}
+
 // For this program and the one that it executes.
 void set_default_users(const Environment& environment) {
   const std::string name(variable("PRIVATE_USERS").name);
@@ -153,6 +167,7 @@ int run(const Options& options, const Log& log) {
     set_default_users(given);
     const Config config = parse_config(Environment(environ));
     warn_of_shared_network(given, log);
+    warn_of_dhcpcd(config.network, log);
     clean_up_and_wait(config, options.dry_run, log);
     if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);
     return 0;

@@ -46,6 +46,46 @@ def test_warns_of_a_configuration_without_variables(network):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", stderr)
 
 
+PRIVATE_DHCPCD = ["unshare", "--mount", "sh", "-ec", """\
+mount -n --bind "$1/etc" /etc
+mount -n --bind "$1/run" /run
+shift
+exec "$@"
+""", "sh"]
+
+
+@pytest.mark.parametrize("variables,lines,links", [
+    (PAIR, "", ["ve-web"]),
+    (PAIR, "denyinterfaces ve-* vb-*", []),
+    (PAIR, "# denyinterfaces ve-*", ["ve-web"]),
+    (PAIR, "  denyinterfaces  eth1,ve-w*", []),
+    (PAIR, "denyinterfaces eth1\nallowinterfaces eth0 wl*", []),
+    (PAIR, "allowinterfaces *", ["ve-web"]),
+    ({"HOST_BRIDGE": "br0"}, "denyinterfaces ve-*", ["vb-web"]),
+    ({**PAIR, "EXTRA_VETHS": "lan0 lan1"}, "denyinterfaces lan0", ["lan1", "ve-web"]),
+    ({**PAIR, "INSTANCE": "a" * 20}, "", ["ve-aaaaaaaaHTTf"]),
+    ({"PRIVATE_NETWORK": "1"}, "", [])])
+def test_warns_of_dhcpcd(network, skip_without, build, tmp_path, variables, lines, links):
+    """It takes the links of a container for the host's."""
+    skip_without("mounts")
+    network.add_bridge()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/dhcpcd.conf").write_text(f"hostname\n{lines}\n")
+    (tmp_path / "run/dhcpcd").mkdir(parents=True)
+    command = [*PRIVATE_DHCPCD, tmp_path, build / "pre-start"]
+    variables = {"INSTANCE": "web", **variables}
+    assert network.host.run(command, variables).stderr == ""  # it does not run
+    (tmp_path / "run/dhcpcd/pid").write_text("1\n")
+    done = network.host.run(command, variables)
+    assert done.returncode == 0
+    assert done.stderr == ("" if not links else
+                           f"pre-start: dhcpcd configures {', '.join(links)} too, and may lead the host's "
+                           f'traffic into the container: the line "denyinterfaces {" ".join(links)}" in '
+                           "/etc/dhcpcd.conf prevents this\n")
+    (tmp_path / "etc/dhcpcd.conf").unlink()  # it has another
+    assert network.host.run(command, variables).stderr == ""
+
+
 def test_no_pair_no_deletion(network):
     network.add_pair("ve-web", "host0")
     done = network.pre_start({"PRIVATE_NETWORK": "1"})
