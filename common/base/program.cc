@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <functional>
 #include <new>
 
 #include <fmt/core.h>
@@ -116,7 +117,9 @@ int run_parsed(const Program& program, int argc, char** argv, const Log& log) {
 int run_program(const Program& program, int argc, char** argv) {
   abort_on_terminate();
   const Log log(program.name);
-  return report_errors(log, [&] { return run_parsed(program, argc, argv, log); });
+  const auto run = [&] { return run_parsed(program, argc, argv, log); };
+  // A copy would need memory of its own, and nothing catches what is thrown where there is none.
+  return report_errors(log, std::cref(run));
 }
 
 int report_errors(const Log& log, const std::function<int()>& function) {

@@ -20,6 +20,13 @@ TEST_CASE("an error of the system tells action, cause and hint") {
         Lines{"cannot add route 10.0.0.2 dev ve-web: Operation not permitted: run it as root"});
 }
 
+TEST_CASE("an error that the C library does not know has its number") {
+  constexpr int kNotSupported = 524;  // ENOTSUPP, which is the kernel's own
+  const std::string line = system_error(kNotSupported, "add link ve-web").lines().front();
+  CHECK(line.starts_with("cannot add link ve-web: "));
+  CHECK(line.ends_with("error 524"));
+}
+
 TEST_CASE("what() is the first line") {
   CHECK(std::strcmp(Error(Exit::config, Lines{"one", "two"}).what(), "one") == 0);
   CHECK(std::strcmp(Error(Exit::config, "one").what(), "one") == 0);
