@@ -196,7 +196,7 @@ def test_endless_chain(namespace, build, tmp_path):
     write(path, f"#!{path}\n".encode())
     status, text = error_of(namespace, build, path)
     assert status == NOT_EXECUTABLE
-    assert "Too many levels of symbolic links" in text
+    assert text.endswith((": Too many levels of symbolic links", ": Symbolic link loop"))  # glibc, musl
 
 
 def test_not_executable(namespace, build, tmp_path):
