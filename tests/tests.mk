@@ -15,6 +15,7 @@ define HELP_TESTS
 @echo 'make check-hosts  let two hosts, SUITE=bookworm, do what container-hosts(7) shows, with Ansible; boot a third,'
 @echo '                 upgrade its systemd, and boot it again (root): 2 minutes'
 @echo 'make check-musl  compile every source against the headers of musl: 1 minute'
+@echo 'make check-musl-static  build with musl, as NixOS has it, and run the tests: 8 minutes, at first 12'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
 @echo 'make bench-host  compare whole starts on the host of check-host (root): 15 minutes; BOOT=container: 5 minutes'
@@ -34,6 +35,7 @@ NEEDS_check-host = build host $(if $(NIXPKGS),nixos)
 NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-hosts = build hosts
 NEEDS_check-musl = build musl
+NEEDS_check-musl-static = build check musl-static
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
 NEEDS_bench-host = build host
@@ -69,7 +71,7 @@ CHECK_soak       = @tests/lib/run-one --check soak
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
-TARGETS = demo check coverage check-arch check-host check-packages check-hosts check-musl check-nixos bench bench-host soak-host faults soak fuzz lint
+TARGETS = demo check coverage check-arch check-host check-packages check-hosts check-musl check-musl-static check-nixos bench bench-host soak-host faults soak fuzz lint
 $(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
 
 # Unit tests, and black-box tests in namespaces and containers
@@ -199,17 +201,37 @@ run-check-packages: all $(BUILD)/tests/stage2
 # musl: every source compiles against its headers, with libc++; Debian's libstdc++ is made for glibc. Of
 # other headers only those of the kernel, fmt and libmnl are there.
 
-MUSL_HEADERS  = build/musl
+MUSL_HEADERS  = build/musl/headers
 MUSL_COMPILER = clang++-19
 MUSL_FLAGS    = --target=x86_64-linux-musl -nostdlibinc -nostdinc++ -isystem /usr/lib/llvm-19/include/c++/v1 \
                 -isystem /usr/include/x86_64-linux-musl -isystem $(MUSL_HEADERS) -D_LIBCPP_HAS_MUSL_LIBC=1
 
-run-check-musl:
-	@rm -rf $(MUSL_HEADERS)
-	@mkdir -p $(MUSL_HEADERS)
-	@ln -s $(addprefix /usr/include/,linux asm-generic fmt libmnl x86_64-linux-gnu/asm) $(MUSL_HEADERS)
+$(MUSL_HEADERS):
+	@mkdir -p $@
+	@ln -s $(addprefix /usr/include/,linux asm-generic fmt libmnl catch2 x86_64-linux-gnu/asm) $@
+
+run-check-musl: | $(MUSL_HEADERS)
 	printf '%s\n' $(MAINS) $(SOURCES) | xargs -P "$$(nproc)" -I{} \
 	  $(MUSL_COMPILER) $(filter-out -M%,$(ALL_CPPFLAGS)) $(ALL_CXXFLAGS) -Werror $(MUSL_FLAGS) -fsyntax-only {}
+
+# With g++, and its libstdc++ built for musl once, there are programs to test. They are linked as pkgsStatic
+# links them, with -static.
+
+MUSL_VERSION = 12
+MUSL_LIBRARY = $(CURDIR)/build/musl/library
+MUSL_CXX     = g++-$(MUSL_VERSION) -nostdinc -B/usr/lib/x86_64-linux-musl -B$(MUSL_LIBRARY)/lib \
+               $(addprefix -isystem ,$(MUSL_LIBRARY)/include $(MUSL_LIBRARY)/include/x86_64-linux-musl \
+                 /usr/include/x86_64-linux-musl $(shell g++-$(MUSL_VERSION) -print-file-name=include) \
+                 $(CURDIR)/$(MUSL_HEADERS))
+
+$(MUSL_LIBRARY)/built: tests/lib/build-musl $(LIBMNL_A) | $(MUSL_HEADERS)
+	@echo 'building libstdc++ for musl: 2 minutes'
+	@tests/lib/build-musl $(MUSL_VERSION) $(MUSL_HEADERS) '$(LIBMNL_A)' $(MUSL_LIBRARY)
+	@touch $@
+
+run-check-musl-static: $(MUSL_LIBRARY)/built
+	@$(MAKE) --no-print-directory BUILD=build/musl CXX='$(MUSL_CXX)' LIBMNL_A=$(MUSL_LIBRARY)/lib/libmnl.a \
+	  LINK_FLAGS=-static UNIT_LDFLAGS=-static run-check
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
@@ -278,7 +300,7 @@ run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/be
 LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
             $(foreach folder,bench faults lib,tests/$(folder)/*.c))
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
-SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,check-root count-lines debian-root emulated run run-one surroundings) \
+SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,build-musl check-root count-lines debian-root emulated run run-one surroundings) \
           tests/fuzz/run hooks/debian/build hooks/rpm/build tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.
