@@ -64,11 +64,12 @@ class Containers:
             f"EXTRA_NSPAWN_FLAGS={extra}\n{text}\nEND\n")
 
     def configure_program(self, command, text="", name="web"):
-        """A container of one program, which is /busybox, beside what start makes in the root."""
+        """A container of one program, which is /busybox, beside what start makes in the root. It is not
+        written a second time, when it may be about to be executed."""
         self._names.append(name)
         root = f"/var/lib/containers/{name}"
         self.host.output_of(
-            f"mkdir -p /etc/containers {root}\ncp /opt/busybox {root}/busybox\n"
+            f"mkdir -p /etc/containers {root}\n[ -e {root}/busybox ] || cp /opt/busybox {root}/busybox\n"
             f"cat >/etc/containers/{name}.conf <<'END'\n{NO_LEAK_CHECK}\n"
             f"EXTRA_NSPAWN_FLAGS={' '.join(self.libraries)}\n"
             f"COMMAND={shlex.quote(shlex.join(command))}\n{text}\nEND\n")
