@@ -116,7 +116,7 @@ help:
 deps:
 	@common/deps/prerequisites --install 'make deps' build demo check
 
-# A target that first installs what it needs, then makes run-TARGET. The two are lines of their own:
+# A target that first installs what it needs, then makes run-TARGET with its options. The two are lines of their own:
 # make executes a line with $(MAKE) even under -n.
 
 define after_installing
@@ -124,7 +124,7 @@ define after_installing
 $(1):
 	$(CHECK_$(1))
 	@common/deps/prerequisites --install 'make $(1)' $(NEEDS_$(1))
-	@$$(MAKE) --no-print-directory run-$(1)
+	@$$(MAKE) --no-print-directory $(OPTIONS_$(1)) run-$(1)
 endef
 
 # Objects

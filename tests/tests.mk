@@ -11,6 +11,7 @@ define HELP_TESTS
 @echo 'make check-arch  build for ARCH=arm64 or ARCH=i386, and run the unit tests; those of arm64 by QEMU'
 @echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
 @echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
+@echo '                 ARCH=arm64: one of that machine, an hour or two; TESTS=../netns: the tests in namespaces'
 @echo 'make check-packages  look at what make deb and make rpm make, and install both in containers (root): 2 minutes'
 @echo 'make check-hosts  let two hosts, SUITE=bookworm, do what container-hosts(7) shows, with Ansible; boot a third,'
 @echo '                 upgrade its systemd, and boot it again (root): 2 minutes'
@@ -31,24 +32,30 @@ NEEDS_demo       = build demo
 NEEDS_check      = build check
 NEEDS_coverage   = build check coverage
 NEEDS_check-arch = build check $(ARCH)
-NEEDS_check-host = build host $(if $(NIXPKGS),nixos)
+NEEDS_check-host = build host $(if $(ARCH),$(ARCH) host-$(ARCH)) $(if $(NIXPKGS),nixos)
 NEEDS_check-packages = build check deb rpm packages
 NEEDS_check-hosts = build hosts
 NEEDS_check-musl = build musl
 NEEDS_check-musl-static = build check musl-static
 NEEDS_check-nixos = build nixos
 NEEDS_bench      = build bench
-NEEDS_bench-host = build host
-NEEDS_soak-host  = build host
+NEEDS_bench-host = $(NEEDS_check-host)
+NEEDS_soak-host  = $(NEEDS_check-host)
 NEEDS_faults     = build check
 NEEDS_soak       = build check
 NEEDS_fuzz       = build fuzz
 NEEDS_lint       = build check lint
 
-# Another machine, by Debian's name, and its compiler.
-ARCH           = arm64
+# Another machine, by Debian's name, and its compilers. What is built for it has a directory of its own.
+ARCH           =
 COMPILER_arm64 = aarch64-linux-gnu-g++
 COMPILER_i386  = i686-linux-gnu-g++
+OPTIONS_arch   = $(if $(ARCH),BUILD=build/$(ARCH) CXX=$(COMPILER_$(ARCH)) CC=$(COMPILER_$(ARCH):g++=gcc))
+
+OPTIONS_check-arch = $(OPTIONS_arch) UNIT_LDFLAGS=-static
+OPTIONS_check-host = $(OPTIONS_arch)
+OPTIONS_bench-host = $(OPTIONS_arch)
+OPTIONS_soak-host  = $(OPTIONS_arch)
 
 # A nixpkgs tree for the tests of the NixOS module that need one.
 NIXPKGS =
@@ -58,7 +65,8 @@ CHECK_nixpkgs = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virt
 # What can be said before anything is installed.
 CHECK_demo       = @tests/demo --check
 CHECK_check-arch = @test -n '$(COMPILER_$(ARCH))' || { echo 'ARCH=$(ARCH): neither arm64 nor i386' >&2; exit 1; }
-CHECK_check-host = @BOOT='$(BOOT)' tests/host/run --check && $(CHECK_nixpkgs)
+CHECK_check-host = @test -z '$(filter-out arm64,$(ARCH))' || { echo 'ARCH=$(ARCH): not arm64' >&2; exit 1; }; \
+  BOOT='$(BOOT)' ARCH='$(ARCH)' tests/host/run --check && $(CHECK_nixpkgs)
 CHECK_check-nixos = @$(CHECK_nixpkgs)
 CHECK_bench-host = $(CHECK_check-host)
 CHECK_soak-host  = $(CHECK_check-host)
@@ -140,8 +148,7 @@ QEMU = build/qemu/qemu-aarch64
 NOT_EMULATED = '~filters are read*' '~a process that is stopped*' '~signals are blocked and pending' \
                '~a program whose dynamic linker*' '~what is made belongs*' '~the unit is taken over in the name*'
 
-run-check-arch:
-	@$(MAKE) --no-print-directory BUILD=build/$(ARCH) CXX=$(COMPILER_$(ARCH)) UNIT_LDFLAGS=-static run-check-arch-$(ARCH)
+run-check-arch: run-check-arch-$(ARCH)
 
 run-check-arch-i386: $(BINARIES) $(BUILD)/tests/unit-tests
 	$(BUILD)/tests/unit-tests
@@ -180,9 +187,9 @@ define install_for_hosts
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
 endef
 
-run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2
+run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch $(if $(ARCH),$(QEMU))
 	$(install_for_hosts)
-	@TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
+	@ARCH='$(ARCH)' QEMU='$(QEMU)' TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
 	  tests/host/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
 # Two hosts on one wire, as container-hosts(7) has them, and one whose systemd is upgraded.
