@@ -4,7 +4,7 @@
 define HELP_TESTS
 @echo
 @echo 'make demo        run a container in a network of its own and ping it (root)'
-@echo 'make check       run the tests: 2 to 6 minutes'
+@echo 'make check       run the tests: 5 to 8 minutes'
 @echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
 @echo 'make check-root  run "make demo" and "make check" in a bare root of SUITE=trixie, as root and as a user (root):'
 @echo '                 15 minutes; STEPS="demo root user clang"'
@@ -24,7 +24,7 @@ define HELP_TESTS
 @echo 'make faults      make every system call of every program fail (root): 3 minutes'
 @echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root): a minute'
 @echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 for each of seven'
-@echo 'make lint        check format, style, scripts and manual pages: 2 minutes'
+@echo 'make lint        check format, style, scripts and manual pages: 5 to 8 minutes'
 @echo 'TESTS="-k bridge" selects tests of check, check-host, faults and soak; tests/README.md says more.'
 endef
 

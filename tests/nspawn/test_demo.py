@@ -41,8 +41,9 @@ def path(tmp_path):
 
 
 def end_by(build, path, sent):
-    """Sends the signal once the container runs; the status of the demo when nothing of it is left."""
-    demo = subprocess.Popen([DEMO, build], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    """Sends the signal once the container runs; the status of the demo when nothing of it is left. What
+    the tests were told to ignore, as by nohup(1), a shell would ignore as well."""
+    demo = subprocess.Popen(["env", "--default-signal", DEMO, build], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, start_new_session=True,
                             env={**os.environ, "PATH": path})
     try:
