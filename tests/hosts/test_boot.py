@@ -92,11 +92,12 @@ def asking(host, address):
                             stdout=subprocess.PIPE, text=True)
 
 
-def lost(process):
+def are_answered(process):
+    """All but one at most, which may be on its way at the end. A link that is taken down loses ten a second."""
     process.send_signal(signal.SIGINT)
     counts = process.communicate(timeout=LONG)[0].partition("statistics")[2]
     sent, received = (int(count.split()[0]) for count in counts.splitlines()[1].split(", ")[:2])
-    return sent - received
+    return sent - received <= 1 and received > 10
 
 
 def test_boot_upgrade_and_boot(root, packages):
@@ -109,7 +110,7 @@ def test_boot_upgrade_and_boot(root, packages):
         assert main_process(host, "systemd-networkd") != networkd
         assert leaders(host) == before
         assert_up(host)
-        assert [lost(process) for process in ping] == [0] * len(ping)
+        assert all([are_answered(process) for process in ping])
         host.run("systemctl poweroff")
         system.wait(LONG)
 
