@@ -34,6 +34,10 @@ endif
 ifeq ($(filter yes no,$(INSTALL_DEPS)),)
 $(error INSTALL_DEPS=$(INSTALL_DEPS): must be yes or no)
 endif
+# The unit and the pages name these paths: absolute ones, as systemd wants them, and of one word.
+$(foreach path,PREFIX LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR UDEVRULESDIR NETWORKDIR,\
+  $(if $(filter-out /%,$($(path)))$(word 2,$($(path))),\
+    $(error $(path)=$($(path)): must be an absolute path without spaces)))
 override SANITIZE := $(filter-out 0 no,$(SANITIZE))
 override COVERAGE := $(filter-out 0 no,$(COVERAGE))
 override V        := $(filter-out 0 no,$(V))

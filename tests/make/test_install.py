@@ -92,6 +92,14 @@ def test_planning_installs_nothing(tree, tmp_path):
     assert files_below(tmp_path) == set()
 
 
+@pytest.mark.parametrize("prefix", ["usr", "~/usr", "/opt/a b", "/opt /usr"])
+def test_a_prefix_that_systemd_would_not_take(tree, tmp_path, prefix):
+    done = make(tree, "install", CXXFLAGS="-O0", DESTDIR=str(tmp_path), PREFIX=prefix)
+    assert done.returncode == 2
+    assert f"PREFIX={prefix}: must be an absolute path without spaces" in done.stderr
+    assert files_below(tmp_path) == set()
+
+
 def test_a_library_that_is_not_there(tree):
     done = make(tree, LIBMNL_A="/nonexistent", CXXFLAGS="-O0")
     assert done.returncode == 2
