@@ -5,8 +5,9 @@ import statistics
 
 import pytest
 
-from bench_starts import HERE, PATIENT, UNIT, complete, measure
+from bench_starts import HERE, PATIENCE, UNIT, complete, measure
 from host import DROP_INS, pair, succeed
+from starts import allow_seconds
 
 FLOOR = (HERE / "floor.conf").read_text()
 CONTAINERS = 10
@@ -34,10 +35,7 @@ def kinds():
         text = FLOOR.replace(*VARIANTS[what]) if VARIANTS[what] else FLOOR
         assert (text == FLOOR) == (not VARIANTS[what]), what
         (DROP_INS / f"{kind}.service").write_text(UNIT.read_text())
-        directory = DROP_INS / f"{kind}.service.d"
-        directory.mkdir()
-        (directory / "floor.conf").write_text(text)
-        (directory / "patient.conf").write_text(PATIENT)
+        (allow_seconds(kind, PATIENCE).parent / "floor.conf").write_text(text)
     succeed("systemctl", "daemon-reload")
     return made
 

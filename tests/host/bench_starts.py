@@ -22,7 +22,7 @@ import pytest
 
 from container import wait_until
 from host import CGROUPS, DROP_INS, LONG, pair, run, seconds_to, succeed
-from starts import start_all
+from starts import allow_seconds, start_all
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = HERE.parent / "bench"
@@ -34,7 +34,6 @@ KINDS = {"script@": "scripts", FLOOR: "floor", "container@": "programs"}
 
 # For many at once.
 PATIENCE = 600
-PATIENT = f"[Service]\nTimeoutStartSec={PATIENCE}\n"
 
 
 class Figures(typing.NamedTuple):
@@ -55,9 +54,7 @@ def units():
     for kind, name in KINDS.items():
         if not kind.startswith("container"):
             shutil.copy(UNIT, DROP_INS / f"{kind}.service")
-        directory = DROP_INS / f"{kind}.service.d"
-        directory.mkdir()
-        (directory / "patient.conf").write_text(PATIENT)
+        directory = allow_seconds(kind, PATIENCE).parent
         if (HERE / f"{name}.conf").exists():
             shutil.copy(HERE / f"{name}.conf", directory)
     succeed("systemctl", "daemon-reload")

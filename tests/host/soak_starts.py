@@ -17,13 +17,12 @@ import pytest
 
 import manual
 from container import wait_until
-from host import CGROUPS, DROP_INS, PROGRAMS, pair, run, seconds_to, succeed
-from starts import start_all, wait_for_answers
+from host import CGROUPS, PROGRAMS, pair, run, seconds_to, succeed
+from starts import allow_seconds, start_all, wait_for_answers
 
 COUNT = int(os.environ.get("COUNT") or 50)
 KILLED = max(1, COUNT // 10)
 PATIENCE = 60 + 10 * COUNT
-PATIENT = f"[Service]\nTimeoutStartSec={PATIENCE}\n"
 
 PAGE = "/usr/local/share/man/man8/container@.service.8"
 BUS_LIMITS = "/etc/dbus-1/system.d/containers.conf"
@@ -34,9 +33,7 @@ UPHEAVALS = [["restart", "systemd-machined"], ["restart", "systemd-udevd"], ["re
 
 @pytest.fixture
 def patience():
-    path = DROP_INS / "container@.service.d/patient.conf"
-    path.parent.mkdir()
-    path.write_text(PATIENT)
+    path = allow_seconds("container@", PATIENCE)
     succeed("systemctl", "daemon-reload")
     yield
     path.unlink()
