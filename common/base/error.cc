@@ -2,6 +2,7 @@
 #include "common/base/error.h"
 
 #include <cstring>
+#include <new>
 #include <string>
 
 namespace container_init {
@@ -22,6 +23,12 @@ Error system_error(int error_number, const std::string& action, const std::strin
   std::string line = "cannot " + action + ": " + error_text(error_number);
   if (!hint.empty()) line += ": " + hint;
   return {exit, std::move(line)};
+}
+
+// A text that is there already: nothing can be made where there is no memory.
+const char* describe(const std::exception& error) {
+  const bool is_without_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  return is_without_memory ? "cannot allocate memory" : error.what();
 }
 
 }  // namespace container_init

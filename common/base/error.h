@@ -42,4 +42,8 @@ class Error : public std::exception {
 Error system_error(int error_number, const std::string& action, const std::string& hint = {},
                    Exit exit = Exit::system);
 
+// What a person reads of an exception that is no Error: where there is no memory, the system's
+// words.
+const char* describe(const std::exception& error);
+
 }  // namespace container_init

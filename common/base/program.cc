@@ -128,8 +128,8 @@ int report_errors(const Log& log, const std::function<int()>& function) {
   } catch (const Error& error) {
     for (const std::string& line : error.lines()) log.error(line);
     return static_cast<int>(error.exit());
-  } catch (const std::exception& error) {  // mostly std::bad_alloc
-    log.error(error.what());
+  } catch (const std::exception& error) {
+    log.error(describe(error));
     return static_cast<int>(Exit::system);
   }
 }

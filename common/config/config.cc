@@ -257,6 +257,25 @@ std::vector<std::string> read_command(Reader& reader, const Variable& variable) 
   return command;
 }
 
+// -b, also behind other short options, or --boot, also shortened as getopt_long(3) takes it.
+bool is_boot_flag(std::string_view flag) {
+  constexpr std::string_view kWithoutValue = "abhjnqxPU";
+  if (flag.starts_with("--bo")) return std::string_view("--boot").starts_with(flag);
+  return flag.starts_with('-') && flag.find('b') != std::string_view::npos &&
+         flag.find_first_not_of(kWithoutValue, 1) == std::string_view::npos;
+}
+
+// With it systemd-nspawn would execute an init of the root in place of container-init.
+void check_boot(Reader& reader, const Config& config) {
+  const auto& flags = config.extra_nspawn_flags;
+  const auto found = std::ranges::find_if(flags, is_boot_flag);
+  if (found != flags.end())
+    reader.fault(
+        fmt::format("EXTRA_NSPAWN_FLAGS has {}; wanted: no such flag, as container-init executes "
+                    "the init",
+                    *found));
+}
+
 // systemd-nspawn's own init is above the program, and asks it to end with signals of its choice.
 void check_no_init(Reader& reader, const Config& config) {
   if (config.command.empty()) return;
@@ -266,12 +285,6 @@ void check_no_init(Reader& reader, const Config& config) {
           fmt::format("COMMAND and {} are both set; wanted: one of them, as a program runs "
                       "in place of an init",
                       known.name));
-  for (const std::string& flag : config.extra_nspawn_flags)
-    if (flag == "--boot" || flag == "-b")
-      reader.fault(
-          fmt::format("COMMAND is set, and EXTRA_NSPAWN_FLAGS has {}; wanted: one of them, "
-                      "as a program runs in place of an init",
-                      flag));
 }
 
 void throw_faults(Faults faults) {
@@ -367,6 +380,7 @@ Config parse_config(const Environment& environment) {
       reader.value(variable("DEVICE_TIMEOUT"), parse_seconds).value_or(config.device_timeout);
   config.extra_nspawn_flags = read_nspawn_flags(reader);
   check_ports(reader, config);
+  check_boot(reader, config);
   check_no_init(reader, config);
   read_command(
       reader, variable("RELOAD_COMMAND"));  // only reload uses it; its faults are reported here too

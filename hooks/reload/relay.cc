@@ -96,7 +96,7 @@ int report_faults(const Descriptor& faults, const std::function<int()>& function
     std::ranges::for_each(error.lines(), write_line);
     return static_cast<int>(error.exit());
   } catch (const std::exception& error) {
-    write_line(error.what());
+    write_line(describe(error));
     return static_cast<int>(Exit::system);
   }
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Many pairs and long tables: what comes of them, and how much memory it takes."""
 
+import subprocess
+
 import pytest
 
 LARGEST = 2048  # KiB
@@ -76,3 +78,15 @@ def test_conflict_in_a_long_table(network, measured, route, conflict, variables)
                            f"{conflict} already leads to other1\n")
     assert done.returncode == 71
     assert size < LARGEST
+
+
+@pytest.mark.parametrize("program", ["container-init", "post-start", "pre-start", "start"])
+def test_too_little_memory(build, program):
+    """One line, and the status of what the system refuses."""
+    limited = ["prlimit", f"--as={2 * 2**20}", build / program]
+    if subprocess.run([*limited, "--version"], capture_output=True).returncode != 0:
+        pytest.skip("a static program is needed")
+    pairs = " ".join(f"lan{i},LOCAL_ADDRESS=10.0.{i // 250}.{i % 250 + 1}" for i in range(2500))
+    variables = {"INSTANCE": "web", "root": "/nonexistent", "EXTRA_VETHS": pairs}
+    done = subprocess.run([*limited, "--dry-run"], env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (71, f"{program}: cannot allocate memory\n")

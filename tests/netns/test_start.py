@@ -1184,7 +1184,9 @@ def test_container_does_not_choose_its_level_in_the_journal(starter, journal, tm
         assert started.wait() == 0
         own.seek(0)
         assert own.read() == "<4>start: no resolv.conf is copied: there is no /etc/resolv.conf\n"
-    assert header == "container web\n\n6"
+    identifier, unit, level = header.split("\n")
+    assert (identifier, level) == ("container web", "6")
+    assert unit in pathlib.Path("/proc/self/cgroup").read_text()  # empty outside of a unit
     out, error, stream, named, *descriptors = lines.splitlines()
     assert (out, error) == ("<0>out", "<0>error")
     assert named == stream
