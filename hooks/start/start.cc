@@ -47,7 +47,7 @@ constexpr std::string_view kUsage =
     "  -V, --version  print the version\n"
     "\n"
     "Exit status: that of systemd-nspawn; 64 usage, 71 system, 78 configuration,\n"
-    "126 systemd-nspawn or container-init cannot be executed, 127 it is not there.\n"
+    "126 systemd-nspawn cannot be executed, 127 it is not installed.\n"
     "\n"
     "Checks all variables of container.conf(5), and acts on these; INSTANCE and root\n"
     "are required:\n";

@@ -1038,7 +1038,8 @@ def test_waiter_stands_by_itself(starter):
     assert others == ["anon_inode:", "socket:", "socket:"]
 
 
-UNIFIED = ["sh", "-ec", 'mount -n -t cgroup2 cgroup2 /sys/fs/cgroup; exec "$@"', "sh"]
+UNIFIED = ["sh", "-ec", '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || '
+           'mount -n -t cgroup2 cgroup2 /sys/fs/cgroup; exec "$@"', "sh"]
 OWN_GROUP = "own=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)\n"
 
 
