@@ -7,11 +7,13 @@ import time
 from container import wait_until
 from host import LONG, PAIR, PROGRAMS
 from ping import wait_for_answer
+from starts import is_up
 
 
 def time_to_answer(container):
     begin = time.monotonic()
     container.start_soon()
+    wait_until(lambda: is_up("ve-web"), seconds=LONG)  # an earlier ping would keep the next ones waiting
     wait_for_answer("10.1.0.2")
     answer = time.monotonic() - begin
     wait_until(lambda: container.state() == "active", seconds=LONG, pause=0.1)
