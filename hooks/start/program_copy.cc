@@ -14,9 +14,21 @@
 #include "common/base/descriptor.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "hooks/start/nspawn.h"
 
 namespace container_init {
 namespace {
+
+bool is_executable_by_others(const std::string& program) {
+  struct stat status {};
+  return stat(program.c_str(), &status) == 0 && (status.st_mode & S_IXOTH) != 0;
+}
+
+// Both flags may overrule PRIVATE_USERS, --settings= by NAME.nspawn. These are the shortest forms
+// in which getopt_long(3) takes them for no other.
+bool may_have_other_users(const Config& config) {
+  return has_flag(config, "--private-u") || has_flag(config, "--sett");
+}
 
 // Of a directory that is yet to be made, its parent's.
 bool can_hold_programs(const std::string& directory) {
@@ -37,6 +49,11 @@ bool copy_program(const std::string& program, const std::string& path) {
 }
 
 }  // namespace
+
+bool needs_copy(const Config& config, const std::string& program) {
+  return !has_shifted_users(config) || may_have_other_users(config) ||
+         !is_executable_by_others(program);
+}
 
 std::string copy_path(const Config& config, const std::string& program) {
   const std::string beside_root = parent_directory(config.root);

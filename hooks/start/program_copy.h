@@ -3,7 +3,8 @@
 //
 // Root of a container without a user namespace can make a read-only bind writable, and so overwrite
 // what is bound. That must not be the host's program, which is PID 1 of every container, but a copy
-// that no other container gets.
+// that no other container gets. In a user namespace the kernel keeps the bind read-only,
+// mount_namespaces(7), and root is another user, who may not write to the file anyway.
 #pragma once
 
 #include <string>
@@ -11,6 +12,10 @@
 #include "common/config/config.h"
 
 namespace container_init {
+
+// Whether the container gets a copy: unless it is certain that its root is another user than the
+// host's, and such a user may execute the program.
+bool needs_copy(const Config& config, const std::string& program);
 
 // Where the copy for this container is made: beside the root, or where no program can be there, as
 // on a file system that is read-only or noexec, beside the program.

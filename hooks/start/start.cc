@@ -106,7 +106,7 @@ struct Start {
 
 BoundProgram bound_program(const Config& config, const Nix& nix, const Programs& programs) {
   const std::string& program = programs.container_init;
-  if (sees_program(nix, program)) return {.path = program};
+  if (sees_program(nix, program) || !needs_copy(config, program)) return {.path = program};
   return {.path = copy_path(config, program), .is_copy = true};
 }
 

@@ -52,7 +52,7 @@ def test_arguments(starter):
         "--network-macvlan=a", "--network-macvlan=b", "--notify-ready=yes",
         "--kill-signal=SIGRTMIN+3", "--link-journal=try-guest", *passed,
         "--setenv=WAIT_CARRIER=10", f"--setenv=PATH={path}", "--capability=CAP_KILL,CAP_CHOWN",
-        "--tmpfs=/tmp", f"--bind-ro={starter.copy}:{INSIDE}", "--bind=/a b", "-q",
+        "--tmpfs=/tmp", f"--bind-ro={starter.build}/container-init:{INSIDE}", "--bind=/a b", "-q",
         "", INSIDE, "/stage 2"]
 
 
@@ -970,6 +970,25 @@ def test_program_that_the_container_gets(starter):
     assert given.read_bytes() == (starter.build / "container-init").read_bytes()
     assert given.stat().st_mode & 0o7777 == 0o755
     assert not starter.copy.exists()
+
+
+@pytest.mark.parametrize("users, flags, mode, is_copied", [
+    ("", "", 0o755, True), ("no", "", 0o755, True), ("identity", "", 0o755, True), ("0", "", 0o755, True),
+    ("pick", "", 0o755, False), ("65536", "", 0o711, False), ("pick", "--setenv=A=b", 0o755, False),
+    ("pick", "--private-users=no", 0o755, True), ("pick", "--private-users no", 0o755, True),
+    ("pick", "--settings=override", 0o755, True), ("pick", "--sett override", 0o755, True),
+    ("pick", "", 0o700, True)])
+def test_root_of_the_host_gets_a_copy(starter, tmp_path, users, flags, mode, is_copied):
+    """And a root that may be that of the host. Another user gets the program itself."""
+    libexec = tmp_path / "libexec"
+    libexec.mkdir()
+    for program in ("start", "container-init"):
+        shutil.copy(starter.build / program, libexec)
+    (libexec / "container-init").chmod(mode)
+    done = starter.run_command([libexec / "start"], {"PRIVATE_USERS": users, "EXTRA_NSPAWN_FLAGS": flags})
+    assert (done.returncode, done.stderr) == (0, "")
+    bound = starter.copy if is_copied else libexec / "container-init"
+    assert f"--bind-ro={bound}:{INSIDE}" in starter.arguments
 
 
 @pytest.mark.parametrize("at_place", ["link", "hard link"])

@@ -185,6 +185,48 @@ print(status.st_dev, status.st_ino)
 """
 
 
+# As root of a container with a user namespace tries it: the system call mount(2) and, with its number,
+# mount_setattr(2), which systemd-nspawn's filter lets pass; and each other way to change a file.
+OVERWRITE_AS_USER = """
+import ctypes, os, struct, sys
+MS_REMOUNT, MS_BIND, SYS_MOUNT_SETATTR, AT_FDCWD, MOUNT_ATTR_RDONLY = 32, 4096, 442, -100, 1
+libc = ctypes.CDLL(None, use_errno=True)
+for namespace in [os.open(f"/proc/{sys.argv[1]}/ns/{kind}", os.O_RDONLY) for kind in ("user", "mnt")]:
+    assert libc.setns(namespace, 0) == 0
+os.setgroups([])
+os.setresgid(0, 0, 0)
+os.setresuid(0, 0, 0)
+program = "/run/container-init/container-init"
+status = os.stat(program)
+print(status.st_dev, status.st_ino)
+cleared = struct.pack("QQQQ", 0, MOUNT_ATTR_RDONLY, 0, 0)
+if libc.mount(None, program.encode(), None, MS_REMOUNT | MS_BIND, None) == 0:
+    print("made writable")
+if libc.syscall(SYS_MOUNT_SETATTR, AT_FDCWD, program.encode(), 0, cleared, len(cleared)) == 0:
+    print("made writable")
+if libc.umount2(program.encode(), 2) == 0:
+    print("unmounted")
+for attempt in (lambda: open(program, "r+b"), lambda: os.chmod(program, 0o777), lambda: os.unlink(program)):
+    try:
+        attempt()
+        print("changed")
+    except OSError:
+        pass
+"""
+
+
+def test_container_of_other_users_cannot_write_to_the_program(build, start):
+    """It has the host's own, and no copy."""
+    container = start({**DUAL_STACK, "PRIVATE_USERS": "pick"})
+    container.wait_for_stage2()
+    done = subprocess.run([sys.executable, "-c", OVERWRITE_AS_USER, str(container.leader())],
+                          capture_output=True, text=True)
+    program = (build / "container-init").stat()
+    assert (done.returncode, done.stdout) == (0, f"{program.st_dev} {program.st_ino}\n"), done.stderr
+    container.stop()
+    assert container.wait() == 0
+
+
 @pytest.mark.parametrize("variables", [DUAL_STACK, {}], ids=["pair", "none"])
 def test_container_cannot_write_to_the_program_of_the_host(build, start, tmp_path, variables):
     container = start(variables, as_unit=not variables)
