@@ -102,6 +102,8 @@ int wait_and_configure(Waiter& waiter) {
       remove_copy(waiter);
       if (waiter.guards_stop) repeat_lost_stop(waiter.nspawn);
     } catch (const Error& error) {
+      // Where post-start has failed too, systemd stops the main process, which this one becomes.
+      signal(SIGTERM, SIG_IGN);
       take_over_unit(waiter.nspawn.process, summarize(error));
       throw;
     }
