@@ -19,7 +19,7 @@ define HELP_TESTS
 @echo 'make check-musl-static  build with musl, as NixOS has it, and run the tests: 8 minutes, at first 12'
 @echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
 @echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
-@echo 'make bench-host  compare whole starts on the host of check-host (root): 15 minutes; BOOT=container: 5 minutes'
+@echo 'make bench-host  compare whole starts on the host of check-host (root): 20 minutes; BOOT=container: 10 minutes'
 @echo 'make soak-host   let COUNT=500 containers start, fail and stop at once on the host of check-host (root)'
 @echo 'make faults      make every system call of every program fail (root): 3 minutes'
 @echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root): a minute'
