@@ -185,8 +185,8 @@ print(status.st_dev, status.st_ino)
 """
 
 
-# As root of a container with a user namespace tries it: the system call mount(2) and, with its number,
-# mount_setattr(2), which systemd-nspawn's filter lets pass; and each other way to change a file.
+# The same as root of a container with a user namespace: by mount(2), by mount_setattr(2), for which libc
+# may have no function, by umount2(2), and by writing, chmod and unlink as the bind is.
 OVERWRITE_AS_USER = """
 import ctypes, os, struct, sys
 MS_REMOUNT, MS_BIND, SYS_MOUNT_SETATTR, AT_FDCWD, MOUNT_ATTR_RDONLY = 32, 4096, 442, -100, 1
