@@ -66,10 +66,12 @@ MAN7     = container-hosts.7
 PAGES    = $(MAN5) $(MAN7) $(MAN8)
 BINARIES = $(PROGRAMS:%=$(BUILD)/%)
 
+comma   := ,
+MACHINE := $(or $(shell $(CXX) -dumpmachine 2>/dev/null),unknown)
+
 ifeq ($(STATIC),yes)
 # The system's libmnl.a, where the compiler finds it or pkg-config says, else one that is fetched. A
 # pkg-config that nobody chose knows the libraries of this machine, and not those of another CPU.
-MACHINE    := $(or $(shell $(CXX) -dumpmachine 2>/dev/null),unknown)
 FETCHED     = build/libmnl/$(MACHINE)/libmnl.a
 ifneq ($(filter $(firstword $(subst -, ,$(MACHINE)))-%,$(MAKE_HOST))$(filter-out file,$(origin PKG_CONFIG)),)
 OF_PKG_CONFIG = $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libmnl 2>/dev/null)/libmnl.a)
@@ -78,7 +80,10 @@ ifndef LIBMNL_A
 LIBMNL_A   := $(firstword $(filter /%,$(shell $(CXX) -print-file-name=libmnl.a 2>/dev/null)) $(OF_PKG_CONFIG) $(FETCHED))
 endif
 LIBMNL      = $(LIBMNL_A)
-LINK_FLAGS  = -static-pie
+# Where the C library knows packed relocations, as glibc does from 2.36 on, a program is 40 KB smaller.
+KNOWS_RELR := $(findstring yes,$(shell printf '%s\n' '\#include <features.h>' '\#if __GLIBC_PREREQ(2, 36)' yes '\#endif' | \
+                $(CXX) -E -P -x c - 2>/dev/null))
+LINK_FLAGS  = -static-pie $(if $(KNOWS_RELR),-Wl$(comma)-z$(comma)pack-relative-relocs)
 else
 LIBMNL_A    =
 LIBMNL      = $(shell $(PKG_CONFIG) --libs libmnl 2>/dev/null || echo -lmnl)
@@ -91,11 +96,18 @@ WIDE_TYPES = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 
 # Without locale support fmt needs no std::locale, which is most of libstdc++: fmt 9 and 10 know the
 # first macro, later versions the second.
-ALL_CPPFLAGS = -I. -MMD -MP $(WIDE_TYPES) -DFMT_STATIC_THOUSANDS_SEPARATOR=44 -DFMT_USE_LOCALE=0 \
+# Against faults of memory. A distribution's own _FORTIFY_SOURCE stands; sanitizers have checks of their own.
+FORTIFY     = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDEN_CPP  = -D_GLIBCXX_ASSERTIONS $(if $(SANITIZE)$(COVERAGE),,$(FORTIFY))
+HARDEN_CXX  = -fstack-protector-strong -fstack-clash-protection \
+              $(if $(filter x86_64-% i%86-%,$(MACHINE)),-fcf-protection)
+HARDEN_LINK = -Wl,-z,relro,-z,now
+
+ALL_CPPFLAGS = -I. -MMD -MP $(WIDE_TYPES) $(HARDEN_CPP) -DFMT_STATIC_THOUSANDS_SEPARATOR=44 -DFMT_USE_LOCALE=0 \
                $(shell $(PKG_CONFIG) --cflags libmnl 2>/dev/null) $(CPPFLAGS)
 ALL_CXXFLAGS = -std=c++20 -fPIE -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow \
-               -Wconversion -Wnon-virtual-dtor $(CXXFLAGS) $(CHECK_FLAGS)
-ALL_LDFLAGS  = $(LINK_FLAGS) -Wl,--gc-sections $(LDFLAGS)
+               -Wconversion -Wnon-virtual-dtor $(HARDEN_CXX) $(CXXFLAGS) $(CHECK_FLAGS)
+ALL_LDFLAGS  = $(LINK_FLAGS) -Wl,--gc-sections $(HARDEN_LINK) $(LDFLAGS)
 
 all: $(BINARIES)
 

@@ -38,6 +38,33 @@ def test_static_and_small(build, program):
         assert path.stat().st_size <= largest()
 
 
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_addresses_of_functions_are_read_only(build, program):
+    """All of them are known before the first instruction, and no write changes one after that."""
+    shown = output_of("readelf", "--wide", "--segments", "--dynamic", build / program)
+    assert "GNU_RELRO" in shown
+    assert re.search(r"\(FLAGS\).*BIND_NOW", shown)
+
+
+@pytest.mark.parametrize("check", ["__stack_chk_fail", "__[a-z]+_chk", ".*__glibcxx_assert_fail.*"])
+def test_faults_of_memory_end_a_program(build, check):
+    """The checks of the compiler, of the C library, and of its containers."""
+    if check.endswith("_chk") and "musl" in (build / "flags").read_text():
+        pytest.skip("musl has no such checks")
+    called = output_of("nm", "--undefined-only", *build.glob("**/*.a")).split()
+    assert any(re.fullmatch(check, symbol) for symbol in called)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 alone")
+def test_every_jump_has_a_mark(build):
+    shown = output_of("readelf", "--notes", build / "common/base.a")
+    assert shown.count("x86 feature: IBT, SHSTK") == len(list((build / "common/base").glob("*.o")))
+
+
 def system_calls(namespace, *command):
     """Their names, from the execve of the program to that of stage 2, or to the end."""
     done = namespace.run(["strace", "-qq", "-o", "/dev/stdout", *command], DUAL_STACK)
