@@ -26,7 +26,7 @@ std::optional<std::string> read_file(const Descriptor& file) {
 }
 
 std::optional<std::string> read_file(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) return std::nullopt;
   return read_file(file);
 }

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <string_view>
+
 #include <fmt/core.h>
 
 #include "common/base/descriptor.h"
@@ -15,6 +17,8 @@
 namespace container_init {
 namespace {
 
+constexpr std::string_view kStore = "/nix/store";
+
 bool is_there(const char* path) { return access(path, F_OK) == 0; }
 
 // A link counts, wherever it leads: the container may have made it.
@@ -23,25 +27,34 @@ bool has_entry(const std::string& path) {
   return lstat(path.c_str(), &status) == 0;
 }
 
-bool is_regular_file_of_store(const Descriptor& found, const std::string& opened) {
-  struct stat status {};
-  return found.is_open() && fstat(found.get(), &status) == 0 && S_ISREG(status.st_mode) &&
-         read_link(opened).value_or(std::string{}).starts_with("/nix/store/");
+// What the profile of a container leads to: "system" is a link to "system-N-link", and that one to
+// the system. The container makes both: their text is read, and they are not followed.
+std::string target_of_profile(const std::string& profiles) {
+  const auto generation = read_link(profiles + "/system");
+  if (!generation || generation->find('/') != std::string::npos)
+    return generation.value_or(std::string{});
+  return read_link(fmt::format("{}/{}", profiles, *generation)).value_or(std::string{});
 }
 
-// The beginning of the file. The container may have made the path lead anywhere: nothing is opened
-// for reading that is not a file in the store, and no link of proc(5) is followed.
-std::string read_from_store(const std::string& path) {
-  const Descriptor found = open_resolved(AT_FDCWD, path, O_PATH, RESOLVE_NO_MAGICLINKS);
-  const std::string opened = fmt::format("/proc/self/fd/{}", found.get());
-  if (!is_regular_file_of_store(found, opened)) return {};
-  return read_file(opened).value_or(std::string{});
+// A regular file, beneath the store and nothing else: no symbolic link is followed, and no mount
+// crossed. Empty where there is none.
+std::string read_in_store(const std::string& path) {
+  const Descriptor store(open(kStore.data(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor found =
+      open_resolved(store.get(), path, O_PATH,
+                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+  struct stat status {};
+  if (!found.is_open() || fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return read_file(fmt::format("/proc/self/fd/{}", found.get())).value_or(std::string{});
 }
 
 bool is_i686(const Config& config) {
-  const std::string system =
-      config.system_path.empty() ? nix_profiles(config.instance) + "/system" : config.system_path;
-  return read_from_store(system + "/system").starts_with("i686-linux");
+  const std::string system = config.system_path.empty()
+                                 ? target_of_profile(nix_profiles(config.instance))
+                                 : config.system_path;
+  const std::string prefix = std::string(kStore) + '/';
+  return system.starts_with(prefix) &&
+         read_in_store(system.substr(prefix.size()) + "/system").starts_with("i686-linux");
 }
 
 }  // namespace
@@ -56,7 +69,7 @@ std::string nix_gcroots(const std::string& instance) {
 
 Nix look_at_nix(const Config& config) {
   Nix nix;
-  nix.has_store = is_there("/nix/store");
+  nix.has_store = is_there(kStore.data());
   if (!nix.has_store) return nix;
   nix.has_database = is_there("/nix/var/nix/db");
   nix.has_daemon_socket = is_there("/nix/var/nix/daemon-socket");

@@ -140,12 +140,16 @@ std::optional<mode_t> Root::kind_of(std::string_view path, Links links) const {
 }
 
 // The file is opened with O_PATH first: to open a FIFO may block, and to open a device may act on
-// it.
+// it. A lease of the container on the file keeps nobody waiting: read_file() does not block.
 std::optional<std::string> Root::read_regular_file(std::string_view path) const {
   const Descriptor found = open(path, O_PATH, RESOLVE_NO_XDEV);
   if (!found.is_open() || !S_ISREG(file_status(found, path_on_host(path)).st_mode))
     return std::nullopt;
-  return read_file(fmt::format("/proc/self/fd/{}", found.get()));
+  auto text = read_file(fmt::format("/proc/self/fd/{}", found.get()));
+  if (!text)
+    throw system_error(errno, "read " + path_on_host(path),
+                       errno == EAGAIN ? "a process has a lease on it, fcntl(2)" : "");
+  return text;
 }
 
 std::string Root::real_path() const {

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -471,6 +472,36 @@ def test_file_that_would_keep_nspawn_waiting(starter, name, kind, make):
                            "file\n")
     assert not starter.called
     assert tree(starter.root) == before
+
+
+LEASE = f"""\
+#!{sys.executable} -IS
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+fcntl.fcntl(os.open(sys.argv[1], os.O_RDWR), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("leased", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", ["etc/machine-id", "etc/resolv.conf"])
+def test_file_with_a_lease(starter, tmp_path, name):
+    """The kernel keeps who opens it waiting for 45 s, unless that one does not want to."""
+    path = starter.root / name
+    path.parent.mkdir()
+    path.write_text("# Copied from the host by container-init.\n")
+    (tmp_path / "lease").write_text(LEASE)
+    with subprocess.Popen([sys.executable, tmp_path / "lease", path], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"leased\n"
+        begin = time.monotonic()
+        done = starter.run({"COPY_RESOLV_CONF": "0"})
+        assert time.monotonic() - begin < 10
+        holder.stdin.close()
+    assert (done.returncode, done.stderr) == (EX_OSERR, (
+        f"start: cannot read {path}: Resource temporarily unavailable: a process has a lease on it, "
+        "fcntl(2)\n"))
+    assert not starter.called
 
 
 def test_fifo_behind_a_link(starter):

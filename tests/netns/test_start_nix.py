@@ -4,6 +4,7 @@
 import os
 import platform
 import shutil
+import subprocess
 
 import pytest
 
@@ -94,37 +95,64 @@ def test_flake_that_cannot_be_built(starter, script, cause):
 
 @pytest.mark.parametrize("system,is_i686", [("i686-linux", True), ("i686-linux\n", True),
                                             ("x86_64-linux", False), ("", False), (None, False)])
-@pytest.mark.parametrize("in_profile", [False, True], ids=["system-path", "profile"])
+@pytest.mark.parametrize("in_profile", ["", "/nix/store/s", "system-1-link"])
 def test_personality(starter, system, is_i686, in_profile):
     starter.add_nix("store/s", PROFILE)
     if system is not None:
         (starter.nix / "store/s/system").write_text(system)
     if in_profile:
-        (starter.nix / PROFILE / "system").symlink_to("/nix/store/s")
+        (starter.nix / PROFILE / "system").symlink_to(in_profile)
+        (starter.nix / PROFILE / "system-1-link").symlink_to("/nix/store/s")
     assert starter.run({} if in_profile else {"SYSTEM_PATH": "/nix/store/s"}).returncode == 0
     wanted = is_i686 and platform.machine() == "x86_64"
     assert ("--personality=x86" in starter.arguments) == wanted
 
 
-@pytest.mark.parametrize("kind", ["fifo", "directory", "device", "magic", "fifo of the store"])
-def test_profile_of_a_hostile_container(starter, kind):
-    """It may write to its profile: nothing but a file is read there, and nothing waited for."""
-    starter.add_nix("store", f"{PROFILE}/system")
-    path = starter.nix / PROFILE / "system/system"
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "directory":
-        path.mkdir()
-    elif kind == "magic":  # through a link of proc(5)
-        starter.add_nix("store/s")
-        (starter.nix / "store/s/system").write_text("i686-linux")
-        path.symlink_to("/proc/self/root/nix/store/s/system")
-    elif kind == "fifo of the store":
-        os.mkfifo(starter.nix / "store/fifo")
-        path.symlink_to("/nix/store/fifo")
-    else:
-        path.symlink_to("/dev/tty")
+@pytest.fixture
+def frozen(tmp_path):
+    """A directory of a FUSE file system that answers nobody: who looks into it waits, also beyond SIGKILL."""
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"/dev/fuse is needed: {error.strerror}")
+    directory = tmp_path / "frozen"
+    directory.mkdir()
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+    subprocess.run(["mount", "-i", "-n", "-t", "fuse", "-o", options, "user", directory],
+                   pass_fds=[server], check=True)
+    yield directory
+    subprocess.run(["umount", "-l", directory], check=True)
+    os.close(server)  # ends what waits
+
+
+def test_profile_that_leads_into_a_frozen_file_system(starter, frozen):
+    starter.add_nix("store", PROFILE)
+    (starter.nix / PROFILE / "system").symlink_to(frozen / "system")
     done = starter.run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("target", [
+    "{outside}", "/nix/store/../..{outside}", "/proc/self/root{outside}", "/nix/store", "/nix/store/", "..",
+    "system", "/nix/store/link"])
+def test_profile_of_a_hostile_container(starter, tmp_path, target):
+    """It may write to its profile: nothing is read that is not of the store."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "system").write_text("i686-linux")
+    starter.add_nix("store", PROFILE)
+    (starter.nix / "store/link").symlink_to(outside)
+    (starter.nix / PROFILE / "system").symlink_to(target.format(outside=outside))
+    done = starter.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--personality=x86" not in starter.arguments
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_system_of_another_kind(starter, make):
+    starter.add_nix("store/s")
+    make(starter.nix / "store/s/system")
+    done = starter.run({"SYSTEM_PATH": "/nix/store/s"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "--personality=x86" not in starter.arguments
 
