@@ -10,7 +10,8 @@
 
 namespace container_init {
 
-// The content, but no more than about 64 KiB; nothing, with errno set, if it cannot be read at once.
+// The content, but no more than about 64 KiB; nothing, with errno set, if it cannot be read at
+// once.
 std::optional<std::string> read_file(const Descriptor& file);
 std::optional<std::string> read_file(const std::string& path);
 

@@ -40,9 +40,8 @@ std::string target_of_profile(const std::string& profiles) {
 // crossed. Empty where there is none.
 std::string read_in_store(const std::string& path) {
   const Descriptor store(open(kStore.data(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const Descriptor found =
-      open_resolved(store.get(), path, O_PATH,
-                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+  const Descriptor found = open_resolved(store.get(), path, O_PATH,
+                                         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
   struct stat status {};
   if (!found.is_open() || fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   return read_file(fmt::format("/proc/self/fd/{}", found.get())).value_or(std::string{});

@@ -15,6 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/words.h"
 #include "hooks/process.h"
+#include "hooks/process_status.h"
 #include "hooks/start/nspawn.h"
 #include "hooks/start/resolv_conf.h"
 #include "hooks/start/root_checks.h"
@@ -129,6 +130,24 @@ void warn_of_open_root(const Config& config, const Root& root, const Log& log) {
                   quote(config.root), parent, shell_quote(parent)));
 }
 
+bool is_on_file_system_of_run(const std::string& path) {
+  const auto run = identify("/run");
+  const auto found = identify(path);
+  return path.starts_with("/run/") && run && found && run->device == found->device;
+}
+
+// --volatile= cannot be combined with --ephemeral; NixOS has the roots of its ephemeral containers
+// there.
+void warn_of_root_in_run(const Config& config, const Root& root, const Log& log) {
+  if (config.ephemeral || has_flag(config, "--volatile") ||
+      !is_on_file_system_of_run(root.real_path()))
+    return;
+  log.warning(
+      fmt::format("root={}: the container can fill /run of the host; "
+                  "EXTRA_NSPAWN_FLAGS=--volatile=overlay limits what it writes",
+                  quote(config.root)));
+}
+
 // Where a file system has no idmapped mounts, systemd-nspawn gives all files of a root to the users
 // of its user namespace. It does not take them back when there is none any more.
 void warn_of_shifted_files(const Config& config, const Root& root, const Log& log) {
@@ -158,6 +177,7 @@ void prepare_root(const Config& config, const Log& log) {
   update_resolv_conf(config, root, log);
   replace_name_of_host(config, root, log);
   warn_of_open_root(config, root, log);
+  warn_of_root_in_run(config, root, log);
   warn_of_shifted_files(config, root, log);
 }
 

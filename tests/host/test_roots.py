@@ -199,6 +199,22 @@ def test_root_in_the_runtime_directory(host, container, once):
     assert not root.parent.exists()
 
 
+def assert_limited(container):
+    """What it writes, to a quarter of the memory by the kernel's own count."""
+    space = os.statvfs(container.inside("/"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert space.f_blocks * space.f_frsize < memory / 3
+
+
+def test_root_in_run_with_a_limit(container, once):
+    web = container(once, root="/run/container-init/once/root",
+                    EXTRA_NSPAWN_FLAGS=f"{BOUND_SYSTEM} --volatile=overlay", **PAIR)
+    web.start()
+    assert_limited(web)
+    assert web.inside("/").stat().st_dev != os.stat("/run").st_dev
+    assert "can fill /run" not in web.journal()
+
+
 def test_empty_root_at_each_start(container):
     """As the manual has it: what the container writes is limited, in none of the host's directories,
     and gone with it."""
@@ -207,9 +223,7 @@ def test_empty_root_at_each_start(container):
     before = listing(web.root)
     for _ in range(2):
         (web.inside("/etc") / "planted").touch()
-        space = os.statvfs(web.inside("/"))
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        assert space.f_blocks * space.f_frsize < memory / 3  # a quarter, by its own count
+        assert_limited(web)
         web.start("restart")
         assert not (web.inside("/etc") / "planted").exists()
     web.stop()
