@@ -177,7 +177,7 @@ OBJECTS = $(SOURCES:%.cc=$(BUILD)/%.o)
 $(BUILD)/%.o: %.cc $(BUILD)/flags | $(BUILD)/prerequisites
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
-	$(Q)$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) -c -o $@ $<
+	$(Q)$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(OBJECT_FLAGS) -c -o $@ $<
 
 FLAGS := $(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(ALL_LDFLAGS)
 

@@ -88,6 +88,20 @@ UNIT_OBJECTS = $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/unit/*.cc))
 CATCH2 = $(shell $(PKG_CONFIG) --libs catch2-with-main 2>/dev/null)
 ARCHIVES = hooks/start hooks/reload init $(USES_hooks/start)
 
+# The unit tests themselves are compiled fast, not to be fast; glibc's checks of buffers need an optimization.
+UNIT_FLAGS   = -O0 -U_FORTIFY_SOURCE
+UNIT_HEADERS = $(BUILD)/tests/unit/headers.h
+$(BUILD)/tests/unit/%.o: private OBJECT_FLAGS = $(UNIT_FLAGS) -include $(UNIT_HEADERS)
+$(BUILD)/tests/unit/main.o: private OBJECT_FLAGS = $(UNIT_FLAGS)
+$(UNIT_OBJECTS): $(UNIT_HEADERS).gch
+
+# Beside the header itself, which a compiler that cannot use the other file falls back to.
+$(UNIT_HEADERS).gch: tests/unit/headers.h $(BUILD)/flags | $(BUILD)/prerequisites
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	@cp $< $(UNIT_HEADERS)
+	$(Q)$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(UNIT_FLAGS) -x c++-header -o $@ $<
+
 # `make COVERAGE=1` builds what counts the lines that it executes.
 COVERAGE_LDFLAGS = --coverage -Wl,--wrap=_exit,--wrap=execve,--wrap=syscall
 
@@ -321,4 +335,4 @@ run-lint:
 	shellcheck $(SCRIPTS)
 	mandoc -Tlint -W warning $(PAGES:%=man/%)
 
--include $(UNIT_OBJECTS:.o=.d)
+-include $(UNIT_OBJECTS:.o=.d) $(UNIT_HEADERS).d
