@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Every combination of the variables of a pair, and what should come of each."""
+"""Combinations of the variables of a pair, and what should come of each."""
 
 import ipaddress
 import itertools
+
+import pytest
+
+from covering import covering
 
 MAC = "02:00:00:00:00:07"
 
@@ -29,6 +33,15 @@ def subsets(variables):
     for size in range(len(variables) + 1):
         for names in itertools.combinations(variables, size):
             yield {name: variables[name] for name in names}
+
+
+def cases(others):
+    """Each a set of addresses, and a choice of its variables and of `others`."""
+    names = [*ADDRESSES["single"], *others]
+    for kind, *chosen in covering([ADDRESSES, *([False, True] for _ in names)]):
+        variables = {**ADDRESSES[kind], **others}
+        variables = {name: variables[name] for name, wanted in zip(names, chosen) if wanted}
+        yield pytest.param(variables, id=f"{kind}:{identifier(variables)}")
 
 
 def identifier(variables):

@@ -12,12 +12,6 @@ from container import LONG
 DUAL_STACK = ADDRESSES["single"]
 
 
-def main_cases():
-    for name, ends in ADDRESSES.items():
-        for variables in subsets({**ends, **OTHERS}):
-            yield pytest.param(variables, id=f"{name}:{combinations.identifier(variables)}")
-
-
 def assert_end(namespace, link, variables, has_default):
     wanted = combinations.peer_routes(variables, "LOCAL_ADDRESS", "HOST_ADDRESS", link)
     if has_default:
@@ -31,7 +25,7 @@ def assert_end(namespace, link, variables, has_default):
     assert {route for route in namespace.routes() if route[2] == link} == wanted
 
 
-@pytest.mark.parametrize("variables", main_cases())
+@pytest.mark.parametrize("variables", combinations.cases(OTHERS))
 def test_main_pair(namespace, build, variables):
     namespace.ip("link add host0 type veth peer name other", "link set other up")
     done = namespace.run([build / "container-init", "/bin/true"], variables)

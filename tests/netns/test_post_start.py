@@ -6,20 +6,13 @@ import subprocess
 import pytest
 
 import combinations
-from combinations import ADDRESSES, subsets
+from combinations import ADDRESSES
 from container import LONG
 
 DUAL_STACK = ADDRESSES["single"]
 NAMES = ["abcdefghijkl", "abcdefghijklm", "abcdefghijklmnopqrst", "x" * 64]
 # As systemd-nspawn 252 names the link of each.
 LINK_NAMES = ["ve-abcdefghijkl", "ve-abcdefghyhe5", "ve-abcdefghq1-A", "ve-xxxxxxxxVbH6"]
-
-
-def main_cases():
-    others = {"LOCAL_MAC_ADDRESS": combinations.MAC, "HOST_BRIDGE": "br0"}
-    for name, ends in ADDRESSES.items():
-        for variables in subsets({**ends, **others}):
-            yield pytest.param(variables, id=f"{name}:{combinations.identifier(variables)}")
 
 
 def assert_end(host, link, variables):
@@ -35,7 +28,8 @@ def assert_end(host, link, variables):
     assert {route for route in host.routes() if route[2] == link} == wanted
 
 
-@pytest.mark.parametrize("variables", main_cases())
+@pytest.mark.parametrize("variables", combinations.cases(
+    {"LOCAL_MAC_ADDRESS": combinations.MAC, "HOST_BRIDGE": "br0"}))
 def test_main_pair(namespace, build, variables):
     link = "vb-web" if "HOST_BRIDGE" in variables else "ve-web"
     namespace.ip("link add br0 type bridge", f"link add {link} type veth peer name other")
