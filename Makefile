@@ -22,9 +22,17 @@ COVERAGE   ?=
 V          ?=
 # Whether a target may install missing packages, and fetch libmnl.a. Only root on Debian or Ubuntu installs.
 INSTALL_DEPS ?= yes
+# Another machine, by Debian's name. What is built for it has a directory of its own.
+ARCH =
+TRIPLET_arm64 = aarch64-linux-gnu
+TRIPLET_i386  = i686-linux-gnu
 
+ifneq ($(ARCH),)
+$(if $(TRIPLET_$(ARCH)),,$(error ARCH=$(ARCH): neither arm64 nor i386))
+CC = $(TRIPLET_$(ARCH))-gcc
+endif
 ifeq ($(origin CXX),default)
-CXX = g++
+CXX = $(ARCH:%=$(TRIPLET_$(ARCH))-)g++
 endif
 export CXX CPPFLAGS PKG_CONFIG INSTALL_DEPS
 
@@ -53,7 +61,7 @@ BUILD            = build/coverage
 CHECK_FLAGS      = --coverage -fprofile-update=atomic -O0
 override LDFLAGS = $(COVERAGE_LDFLAGS)
 else
-BUILD = build
+BUILD = build$(ARCH:%=/%)
 endif
 
 Q = $(if $(V),,@)
@@ -113,17 +121,15 @@ all: $(BINARIES)
 
 help:
 	@echo 'make             build the programs into build/'
-	@echo 'make deps        install the packages that build, demo and check need, and do no more (root)'
 	@echo 'make install     install programs, unit and manual pages; uninstall removes them'
 	@echo 'make dist        make container-init-$(VERSION).tar.gz'
 	@echo 'make clean       remove build/'
-	@echo 'make deb         make the Debian package build/deb/container-init_$(VERSION)_ARCHITECTURE.deb'
-	@echo 'make rpm         make the RPM package build/rpm/container-init-$(VERSION)-1.MACHINE.rpm'
+	@echo 'make deps        install the packages that build, demo and check need, and do no more (root)'
 	$(HELP_TESTS)
 	@echo
-	@echo 'As root on Debian or Ubuntu, the targets below "clean" first install the packages that they need,'
-	@echo 'and say which. With INSTALL_DEPS=no they print the command that does.'
-	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 V=1'
+	@printf '%-13s %s\n' $(foreach group,$(sort $(GROUPS)),'$(group):' '$(TARGETS_$(group))')
+	@echo
+	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 ARCH=arm64 V=1'
 	@echo '           INSTALL_DEPS=no PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR'
 	@echo '           UDEVRULESDIR NETWORKDIR'
 
@@ -132,15 +138,31 @@ help:
 deps:
 	@common/deps/prerequisites --install 'make deps' build demo check
 
-# A target that first installs what it needs, then makes run-TARGET with its options. The two are lines of their own:
-# make executes a line with $(MAKE) even under -n.
+# Without the source of a compiler, 90 MB, which is for check-musl-static alone.
+deps-all:
+	@common/deps/prerequisites --install 'make deps-all' $(sort build demo check $(filter-out musl-static,$(PURPOSES)))
 
-define after_installing
+# All that is said of a target beside its rule: $(call target,GROUP,NAME,PURPOSES,COMMAND). Before anything is
+# built, COMMAND says why it cannot run here, and common/deps/prerequisites which packages it lacks for these
+# PURPOSES. `make help` lists it in its GROUP.
+define target
+.PHONY: $(2) can-$(2)
+GROUPS += $(1)
+TARGETS_$(1) += $(2)
+PURPOSES += $(3)
+$(2): can-$(2)
+can-$(2):
+	@$(or $(4),:)
+	@common/deps/prerequisites 'make $(2)' build $(3)
+endef
+
+# The two first commands of README install what they need themselves, and only then look at what is there.
+define installing_target
 .PHONY: $(1) run-$(1)
 $(1):
-	$(CHECK_$(1))
-	@common/deps/prerequisites --install 'make $(1)' $(NEEDS_$(1))
-	@$$(MAKE) --no-print-directory $(OPTIONS_$(1)) run-$(1)
+	@$(3)
+	@common/deps/prerequisites --install 'make $(1)' build $(2)
+	@$$(MAKE) --no-print-directory run-$(1)
 endef
 
 # Objects
@@ -273,22 +295,21 @@ uninstall:
 
 # Packages of distributions: what make install installs below /usr, packed with their own tools.
 
-NEEDS_deb = build deb
-NEEDS_rpm = build rpm
-$(foreach target,deb rpm,$(eval $(call after_installing,$(target))))
+$(eval $(call target,packages,deb,deb))
+$(eval $(call target,packages,rpm,rpm))
 
 # The date of all that a package holds: that of the last commit, or of the sources that were unpacked.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y common/base/version.h)
 
-run-deb: FORMAT = debian
-run-rpm: FORMAT = rpm
-run-deb run-rpm: run-%: all
+deb: FORMAT = debian
+rpm: FORMAT = rpm
+deb rpm: all
 	$(if $(filter no,$(STATIC)),$(error a package holds static programs: they must be built with STATIC=yes))
-	@rm -rf build/$*
-	@$(MAKE) --no-print-directory install DESTDIR=build/$*/installed PREFIX=/usr >/dev/null
-	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) hooks/$(FORMAT)/build $(VERSION) build/$*/installed build/$*
-	@rm -r build/$*/installed
-	@ls build/$*/container-init[_-]$(VERSION)*.$*
+	@rm -rf build/$@
+	@$(MAKE) --no-print-directory install DESTDIR=build/$@/installed PREFIX=/usr >/dev/null
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) hooks/$(FORMAT)/build $(VERSION) build/$@/installed build/$@
+	@rm -r build/$@/installed
+	@ls build/$@/container-init[_-]$(VERSION)*.$@
 
 dist:
 	git archive --prefix=container-init-$(VERSION)/ -o container-init-$(VERSION).tar.gz HEAD
@@ -296,7 +317,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all help deps install uninstall dist clean always
+.PHONY: all help deps deps-all install uninstall dist clean always
 .DELETE_ON_ERROR:
 
 # Everything above works without tests/.

@@ -4,83 +4,19 @@
 define HELP_TESTS
 @echo
 @echo 'make demo        run a container in a network of its own and ping it (root)'
-@echo 'make check       run the tests: 5 to 8 minutes'
-@echo 'make coverage    run the tests of check, and say which lines of the code none of them executes: 10 minutes'
-@echo 'make check-root  run "make demo" and "make check" in a bare root of SUITE=trixie, as root and as a user (root):'
-@echo '                 15 minutes; STEPS="demo root user clang"'
-@echo 'make check-arch  build for ARCH=arm64 or ARCH=i386, and run the unit tests; those of arm64 by QEMU'
-@echo 'make check-host  run tests on a whole host in QEMU, SUITE=bookworm (root): 15 minutes; HOST_CACHE=DIR'
-@echo '                 BOOT=container: in systemd-nspawn: 3 minutes; NIXPKGS=DIR: also containers of NixOS'
-@echo '                 ARCH=arm64: one of that machine, an hour or two; TESTS=../netns: the tests in namespaces'
-@echo 'make check-packages  look at what make deb and make rpm make, and install both in containers (root): 2 minutes'
-@echo 'make check-hosts  let two hosts, SUITE=bookworm, do what container-hosts(7) shows, with Ansible; boot a third,'
-@echo '                 upgrade its systemd, and boot it again (root): 2 minutes'
-@echo 'make check-musl  compile every source against the headers of musl: 1 minute'
-@echo 'make check-musl-static  build with musl, as NixOS has it, and run the tests: 8 minutes, at first 12'
-@echo 'make check-nixos test the NixOS module; NIXPKGS=DIR: against the modules of a nixpkgs tree (root)'
-@echo 'make bench       compare with scripts that do the same, and ptp and netavark if installed; RUNS=51'
-@echo 'make bench-host  compare whole starts on the host of check-host (root): 20 minutes; BOOT=container: 10 minutes'
-@echo 'make soak-host   let COUNT=500 containers start, fail and stop at once on the host of check-host (root)'
-@echo 'make faults      make every system call of every program fail (root): 3 minutes'
-@echo 'make soak        let containers come and go in namespaces; CYCLES=1000 (root): a minute'
-@echo 'make fuzz        feed parsers with arbitrary input; FUZZ_SECONDS=60 for each of seven'
-@echo 'make lint        check format, style, scripts and manual pages: 5 to 8 minutes'
-@echo 'TESTS="-k bridge" selects tests of check, check-host, faults and soak; tests/README.md says more.'
+@echo 'make check       run the tests: 3 minutes; TESTS="-k bridge" selects some'
+@echo
+@echo 'For development, after "make deps-all" as root; tests/README.md has a line on each:'
 endef
-
-NEEDS_demo       = build demo
-NEEDS_check      = build check
-NEEDS_coverage   = build check coverage
-NEEDS_check-arch = build check $(ARCH)
-NEEDS_check-host = build host $(if $(ARCH),$(ARCH) host-$(ARCH)) $(if $(NIXPKGS),nixos)
-NEEDS_check-packages = build check deb rpm packages
-NEEDS_check-hosts = build hosts
-NEEDS_check-musl = build musl
-NEEDS_check-musl-static = build check musl-static
-NEEDS_check-nixos = build nixos
-NEEDS_bench      = build bench
-NEEDS_bench-host = $(NEEDS_check-host)
-NEEDS_soak-host  = $(NEEDS_check-host)
-NEEDS_faults     = build check
-NEEDS_soak       = build check
-NEEDS_fuzz       = build fuzz
-NEEDS_lint       = build check lint
-
-# Another machine, by Debian's name, and its compilers. What is built for it has a directory of its own.
-ARCH           =
-COMPILER_arm64 = aarch64-linux-gnu-g++
-COMPILER_i386  = i686-linux-gnu-g++
-OPTIONS_arch   = $(if $(ARCH),BUILD=build/$(ARCH) CXX=$(COMPILER_$(ARCH)) CC=$(COMPILER_$(ARCH):g++=gcc))
-
-OPTIONS_check-arch = $(OPTIONS_arch) UNIT_LDFLAGS=-static
-OPTIONS_check-host = $(OPTIONS_arch)
-OPTIONS_bench-host = $(OPTIONS_arch)
-OPTIONS_soak-host  = $(OPTIONS_arch)
-
-# A nixpkgs tree for the tests of the NixOS module that need one.
-NIXPKGS =
-CHECK_nixpkgs = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
-  { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }; }
-
-# What can be said before anything is installed.
-CHECK_demo       = @tests/demo --check
-CHECK_check-arch = @test -n '$(COMPILER_$(ARCH))' || { echo 'ARCH=$(ARCH): neither arm64 nor i386' >&2; exit 1; }
-CHECK_check-host = @test -z '$(filter-out arm64,$(ARCH))' || { echo 'ARCH=$(ARCH): not arm64' >&2; exit 1; }; \
-  BOOT='$(BOOT)' ARCH='$(ARCH)' tests/host/run --check && $(CHECK_nixpkgs)
-CHECK_check-nixos = @$(CHECK_nixpkgs)
-CHECK_bench-host = $(CHECK_check-host)
-CHECK_soak-host  = $(CHECK_check-host)
-CHECK_check-packages = @tests/lib/run-one --check packages
-CHECK_check-hosts = @tests/lib/run-one --check hosts
-CHECK_faults     = @tests/lib/run-one --check faults
-CHECK_soak       = @tests/lib/run-one --check soak
 
 # Selects tests: options of pytest.
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
-TARGETS = demo check coverage check-arch check-host check-packages check-hosts check-musl check-musl-static check-nixos bench bench-host soak-host faults soak fuzz lint
-$(foreach target,$(TARGETS),$(eval $(call after_installing,$(target))))
+# A nixpkgs tree for the tests of the NixOS module that need one.
+NIXPKGS =
+NIXPKGS_IS_ONE = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
+  { echo 'NIXPKGS=$(NIXPKGS): no nixos/modules/virtualisation/nixos-containers.nix in it' >&2; exit 1; }; }
 
 # Unit tests, and black-box tests in namespaces and containers
 
@@ -126,15 +62,18 @@ $(BUILD)/tests/stage2: tests/lib/stage2.cc $(BUILD)/flags | $(BUILD)/prerequisit
 	$(call say,CXX,$<)
 	$(Q)$(CXX) -std=c++20 -O2 -Wall -Wextra -static -s -o $@ $<
 
+$(eval $(call installing_target,demo,demo,tests/demo --check))
 run-demo: $(BINARIES) $(BUILD)/tests/stage2
 	@tests/demo $(BUILD)
 
+$(eval $(call installing_target,check,check,:))
 run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
 	@$(export_TESTS) tests/lib/run $(BUILD)
 
 # The same with the lines counted that they execute.
 
-run-coverage:
+$(eval $(call target,tests,coverage,check coverage))
+coverage:
 	@$(MAKE) --no-print-directory COVERAGE=1 count-lines
 
 count-lines: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
@@ -144,13 +83,10 @@ count-lines: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD
 
 # The same in a root of another suite with nothing but make in it, as root and as a user, after the demo.
 
+$(eval $(call target,tests,check-root,root,tests/lib/run-one --check check-root))
 check-root: SUITE = trixie
 check-root:
-	@tests/lib/run-one --check check-root
-	@common/deps/prerequisites --install 'make check-root' root
 	@tests/lib/check-root build/roots/$(SUITE) $(SUITE) $(STEPS)
-
-.PHONY: check-root
 
 # The unit tests of another machine, whose compiler and Catch2 2 are all that is needed: they are static. This
 # machine's CPU executes those of i386 itself, and QEMU those of arm64: from 9.2 on it has openat2(2).
@@ -162,19 +98,22 @@ QEMU = build/qemu/qemu-aarch64
 NOT_EMULATED = '~filters are read*' '~a process that is stopped*' '~signals are blocked and pending' \
                '~a program whose dynamic linker*' '~what is made belongs*' '~the unit is taken over in the name*'
 
-run-check-arch: run-check-arch-$(ARCH)
+UNIT_LDFLAGS = $(if $(ARCH),-static)
 
-run-check-arch-i386: $(BINARIES) $(BUILD)/tests/unit-tests
+$(eval $(call target,tests,check-arch,check $(ARCH),test -n '$(ARCH)' || { echo 'ARCH=: neither arm64 nor i386' >&2; exit 1; }))
+check-arch: check-arch-$(ARCH)
+
+check-arch-i386: $(BINARIES) $(BUILD)/tests/unit-tests
 	$(BUILD)/tests/unit-tests
 
-run-check-arch-arm64: $(BINARIES) $(BUILD)/tests/unit-tests $(QEMU)
+check-arch-arm64: $(BINARIES) $(BUILD)/tests/unit-tests $(QEMU)
 	tests/lib/emulated $(QEMU) $(BUILD)/tests/unit-tests $(NOT_EMULATED)
 
 build/qemu/qemu-aarch64:
 	$(Q)common/deps/fetch-file qemu-user "$$(uname -m)-linux" usr/bin/qemu-aarch64 $(@D) \
 	  'Give the path of one with QEMU=, of QEMU 9.2 or later.'
 
-.PHONY: run-check-arch-i386 run-check-arch-arm64
+.PHONY: check-arch-i386 check-arch-arm64
 
 # A whole host
 
@@ -184,39 +123,48 @@ BOOT = qemu
 # The Debian that is booted, of SUITE or else Debian 12; elsewhere it outlives `make clean`.
 HOST_CACHE = build/host
 
-run-bench-host: MEASUREMENT = bench_starts.py bench_settings.py bench_first_answer.py
-run-bench-host: export HOST_LIMIT ?= 3600
+BOOTS = test -z '$(filter-out arm64,$(ARCH))' || { echo 'ARCH=$(ARCH): not arm64' >&2; exit 1; }; \
+  BOOT='$(BOOT)' ARCH='$(ARCH)' tests/host/run --check && $(NIXPKGS_IS_ONE)
+BOOT_PURPOSES = host $(if $(ARCH),$(ARCH) host-$(ARCH)) $(if $(NIXPKGS),nixos)
+
+bench-host: MEASUREMENT = bench_starts.py bench_settings.py bench_first_answer.py
+bench-host: export HOST_LIMIT ?= 3600
 
 # How many containers at once; 16 MiB for each are more than enough.
 COUNT = 500
-run-soak-host: MEASUREMENT = soak_starts.py
-run-soak-host: export HOST_LIMIT ?= 7200
-run-soak-host: export HOST_MEMORY ?= $(shell echo $$((2048 + 16 * $(COUNT))))
-run-soak-host: export COUNT := $(COUNT)
+soak-host: MEASUREMENT = soak_starts.py
+soak-host: export HOST_LIMIT ?= 7200
+soak-host: export HOST_MEMORY ?= $(shell echo $$((2048 + 16 * $(COUNT))))
+soak-host: export COUNT := $(COUNT)
 
 # Lines of a recipe: what another system needs, in a directory.
 define install_for_hosts
-	$(if $(filter no,$(STATIC)),$(error $(@:run-%=%) runs the programs on another system: they must be built with STATIC=yes))
+	$(if $(filter no,$(STATIC)),$(error $@ runs the programs on another system: they must be built with STATIC=yes))
 	@rm -rf $(BUILD)/tests/installed
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/tests/installed PREFIX=/usr/local >/dev/null
 endef
 
-run-check-host run-bench-host run-soak-host: $(BINARIES) $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch $(if $(ARCH),$(QEMU))
+$(eval $(call target,hosts,check-host,$(BOOT_PURPOSES),$(BOOTS)))
+$(eval $(call target,measurements,bench-host,$(BOOT_PURPOSES),$(BOOTS)))
+$(eval $(call target,hosts,soak-host,$(BOOT_PURPOSES),$(BOOTS)))
+check-host bench-host soak-host: $(BINARIES) $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch $(if $(ARCH),$(QEMU))
 	$(install_for_hosts)
 	@ARCH='$(ARCH)' QEMU='$(QEMU)' TESTS='$(MEASUREMENT) $(subst ','\'',$(TESTS))' BOOT='$(BOOT)' NIXPKGS='$(NIXPKGS)' \
 	  tests/host/run $(BUILD) '$(HOST_CACHE)' '$(SUITE)'
 
 # Two hosts on one wire, as container-hosts(7) has them, and one whose systemd is upgraded.
 
-run-check-hosts: $(BINARIES) $(BUILD)/tests/stage2
+$(eval $(call target,hosts,check-hosts,hosts,tests/lib/run-one --check hosts))
+check-hosts: $(BINARIES) $(BUILD)/tests/stage2
 	$(install_for_hosts)
 	@$(export_TESTS) SUITE='$(SUITE)' tests/lib/run-one $(BUILD) hosts
 
 # The packages, and their lives on Debian 12 and 13.
 
-run-check-packages: all $(BUILD)/tests/stage2
-	@$(MAKE) --no-print-directory run-deb
-	@$(MAKE) --no-print-directory run-rpm
+$(eval $(call target,packages,check-packages,check deb rpm packages,tests/lib/run-one --check packages))
+check-packages: all $(BUILD)/tests/stage2
+	@$(MAKE) --no-print-directory deb
+	@$(MAKE) --no-print-directory rpm
 	@$(export_TESTS) tests/lib/run-one $(BUILD) packages
 
 # musl: every source compiles against its headers, with libc++; Debian's libstdc++ is made for glibc. Of
@@ -231,7 +179,8 @@ $(MUSL_HEADERS):
 	@mkdir -p $@
 	@ln -s $(addprefix /usr/include/,linux asm-generic fmt libmnl catch2 x86_64-linux-gnu/asm) $@
 
-run-check-musl: | $(MUSL_HEADERS)
+$(eval $(call target,builds,check-musl,musl))
+check-musl: | $(MUSL_HEADERS)
 	printf '%s\n' $(MAINS) $(SOURCES) | xargs -P "$$(nproc)" -I{} \
 	  $(MUSL_COMPILER) $(filter-out -M%,$(ALL_CPPFLAGS)) $(ALL_CXXFLAGS) -Werror $(MUSL_FLAGS) -fsyntax-only {}
 
@@ -250,18 +199,21 @@ $(MUSL_LIBRARY)/built: tests/lib/build-musl $(LIBMNL_A) | $(MUSL_HEADERS)
 	@tests/lib/build-musl $(MUSL_VERSION) $(MUSL_HEADERS) '$(LIBMNL_A)' $(MUSL_LIBRARY)
 	@touch $@
 
-run-check-musl-static: $(MUSL_LIBRARY)/built
+$(eval $(call target,builds,check-musl-static,check musl-static))
+check-musl-static: $(MUSL_LIBRARY)/built
 	@$(MAKE) --no-print-directory BUILD=build/musl CXX='$(MUSL_CXX)' LIBMNL_A=$(MUSL_LIBRARY)/lib/libmnl.a \
 	  LINK_FLAGS=-static UNIT_LDFLAGS=-static run-check
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
-run-check-nixos: $(BINARIES)
+$(eval $(call target,packages,check-nixos,nixos,$(NIXPKGS_IS_ONE)))
+check-nixos: $(BINARIES)
 	@NIXPKGS='$(NIXPKGS)' tests/lib/run-one $(BUILD) nixos
 
 # Faults: strace makes every system call fail, and kills before it.
 
-run-faults: $(BINARIES) $(BUILD)/tests/nspawn
+$(eval $(call target,tests,faults,check,tests/lib/run-one --check faults))
+faults: $(BINARIES) $(BUILD)/tests/nspawn
 	@$(export_TESTS) tests/lib/run-one $(BUILD) faults
 
 $(BUILD)/tests/nspawn: tests/faults/nspawn.c $(BUILD)/flags
@@ -273,7 +225,8 @@ $(BUILD)/tests/nspawn: tests/faults/nspawn.c $(BUILD)/flags
 
 CYCLES = 1000
 
-run-soak: $(BINARIES)
+$(eval $(call target,tests,soak,check,tests/lib/run-one --check soak))
+soak: $(BINARIES)
 	@CYCLES='$(CYCLES)' $(export_TESTS) tests/lib/run-one $(BUILD) soak
 
 # Fuzzing: libFuzzer, a program for each file. An input that fails is left in build/fuzz.
@@ -282,7 +235,8 @@ FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*.cc))
 FUZZ_FLAGS   = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
-run-fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
+$(eval $(call target,tests,fuzz,fuzz))
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 build/fuzz/objects/%.o: %.cc $(BUILD)/flags
@@ -312,7 +266,8 @@ $(BUILD)/tests/bench/path/systemd-nspawn: $(BUILD)/tests/bench/true
 	@mkdir -p $(@D)
 	@ln -sf ../true $@
 
-run-bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/path/systemd-nspawn
+$(eval $(call target,measurements,bench,bench))
+bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/path/systemd-nspawn
 	@tests/bench/bench $(BUILD) $(RUNS)
 
 # Lint
@@ -325,9 +280,10 @@ SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,build-musl
           tests/fuzz/run hooks/debian/build hooks/rpm/build tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.
-run-lint: SHELL = bash
-run-lint: .SHELLFLAGS = -o pipefail -c
-run-lint:
+$(eval $(call target,tests,lint,check lint))
+lint: SHELL = bash
+lint: .SHELLFLAGS = -o pipefail -c
+lint:
 	clang-format --dry-run --Werror $(LINTED)
 	printf '%s\n' $(TIDIED) | xargs -P "$$(nproc)" -I{} \
 	  clang-tidy --quiet --warnings-as-errors='*' {} -- $(filter-out -M%,$(ALL_CPPFLAGS)) -std=c++20 \
