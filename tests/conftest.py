@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from covering import CASES
 from namespace import Namespace
 from starter import Starter
 
@@ -19,6 +20,16 @@ def pytest_addoption(parser):
 def pytest_configure():
     """As systemd runs what is tested; a user's may be another one."""
     os.umask(0o022)
+
+
+def pytest_collection_modifyitems(config, items):
+    """With CASES=one, the first case of every test function."""
+    if CASES != "one":
+        return
+    first = {(item.path, item.originalname): item for item in reversed(items)}
+    chosen = [item for item in items if item in first.values()]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 
 @pytest.fixture(scope="session")

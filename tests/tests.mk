@@ -13,6 +13,11 @@ endef
 TESTS =
 export_TESTS = TESTS='$(subst ','\'',$(TESTS))'
 
+# How many cases of each test: "one", those of a covering array, or "all".
+CASES = covering
+CASES_IS_ONE = case '$(CASES)' in one | covering | all) ;; *) echo 'CASES=$(CASES): neither one, covering nor all' >&2; exit 1 ;; esac
+export CASES
+
 # A nixpkgs tree for the tests of the NixOS module that need one.
 NIXPKGS =
 NIXPKGS_IS_ONE = { test -z '$(NIXPKGS)' || test -e '$(NIXPKGS)/nixos/modules/virtualisation/nixos-containers.nix' || \
@@ -64,11 +69,11 @@ $(BUILD)/tests/stage2: tests/lib/stage2.cc $(BUILD)/flags | $(BUILD)/prerequisit
 
 $(eval $(call installing_target,demo,demo,tests/demo --check))
 run-demo: $(BINARIES) $(BUILD)/tests/stage2
-	@tests/demo $(BUILD)
+	@tests/lib/isolated tests/demo $(BUILD)
 
-$(eval $(call installing_target,check,check,:))
+$(eval $(call installing_target,check,check,$(CASES_IS_ONE)))
 run-check: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
-	@$(export_TESTS) tests/lib/run $(BUILD)
+	@$(export_TESTS) tests/lib/isolated tests/lib/run $(BUILD)
 
 # The same with the lines counted that they execute.
 
@@ -77,7 +82,7 @@ coverage:
 	@$(MAKE) --no-print-directory COVERAGE=1 count-lines
 
 count-lines: $(BINARIES) $(BUILD)/tests/unit-tests $(BUILD)/tests/stage2 $(BUILD)/tests/bench/stopwatch
-	@$(export_TESTS) tests/lib/count-lines $(BUILD)
+	@$(export_TESTS) tests/lib/isolated tests/lib/count-lines $(BUILD)
 
 .PHONY: count-lines
 
@@ -157,7 +162,7 @@ check-host bench-host soak-host: $(BINARIES) $(BUILD)/tests/stage2 $(BUILD)/test
 $(eval $(call target,hosts,check-hosts,hosts,tests/lib/run-one --check hosts))
 check-hosts: $(BINARIES) $(BUILD)/tests/stage2
 	$(install_for_hosts)
-	@$(export_TESTS) SUITE='$(SUITE)' tests/lib/run-one $(BUILD) hosts
+	@$(export_TESTS) SUITE='$(SUITE)' tests/lib/isolated tests/lib/run-one $(BUILD) hosts
 
 # The packages, and their lives on Debian 12 and 13.
 
@@ -165,7 +170,7 @@ $(eval $(call target,packages,check-packages,check deb rpm packages,tests/lib/ru
 check-packages: all $(BUILD)/tests/stage2
 	@$(MAKE) --no-print-directory deb
 	@$(MAKE) --no-print-directory rpm
-	@$(export_TESTS) tests/lib/run-one $(BUILD) packages
+	@$(export_TESTS) tests/lib/isolated tests/lib/run-one $(BUILD) packages
 
 # musl: every source compiles against its headers, with libc++; Debian's libstdc++ is made for glibc. Of
 # other headers only those of the kernel, fmt and libmnl are there.
@@ -208,13 +213,13 @@ check-musl-static: $(MUSL_LIBRARY)/built
 
 $(eval $(call target,packages,check-nixos,nixos,$(NIXPKGS_IS_ONE)))
 check-nixos: $(BINARIES)
-	@NIXPKGS='$(NIXPKGS)' tests/lib/run-one $(BUILD) nixos
+	@NIXPKGS='$(NIXPKGS)' tests/lib/isolated tests/lib/run-one $(BUILD) nixos
 
 # Faults: strace makes every system call fail, and kills before it.
 
 $(eval $(call target,tests,faults,check,tests/lib/run-one --check faults))
 faults: $(BINARIES) $(BUILD)/tests/nspawn
-	@$(export_TESTS) tests/lib/run-one $(BUILD) faults
+	@$(export_TESTS) tests/lib/isolated tests/lib/run-one $(BUILD) faults
 
 $(BUILD)/tests/nspawn: tests/faults/nspawn.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -227,7 +232,7 @@ CYCLES = 1000
 
 $(eval $(call target,tests,soak,check,tests/lib/run-one --check soak))
 soak: $(BINARIES)
-	@CYCLES='$(CYCLES)' $(export_TESTS) tests/lib/run-one $(BUILD) soak
+	@CYCLES='$(CYCLES)' $(export_TESTS) tests/lib/isolated tests/lib/run-one $(BUILD) soak
 
 # Fuzzing: libFuzzer, a program for each file. An input that fails is left in build/fuzz.
 
@@ -276,7 +281,7 @@ bench: $(BINARIES) $(BENCH_TOOLS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/
 LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz,$(folder)/*.h $(folder)/*.cc) \
             $(foreach folder,bench faults lib,tests/$(folder)/*.c))
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
-SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,build-musl check-root count-lines debian-root emulated run run-one surroundings) \
+SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,build-musl check-root count-lines debian-root emulated isolated run run-one surroundings) \
           tests/fuzz/run hooks/debian/build hooks/rpm/build tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Of what clang-tidy prints, the number of warnings in system headers is left out.

@@ -238,6 +238,7 @@ def test_moved_interface(host, container):
 GREETING = "from inside"
 SERVER = f"""
 import socket
+import sys
 server = socket.create_server(("", 80))
 print(flush=True)
 while True:
@@ -266,10 +267,10 @@ def test_port_forwarding(host, container, forwarding):
     host.ip("address add 192.0.2.1/24 dev lan0")
     web = container(**PAIR, HOST_PORT="tcp:8080:80")
     web.start()
-    server = web.network().start_waiting(["python3", "-c", SERVER], {})
+    server = web.network().start_waiting([sys.executable, "-c", SERVER], {})
     try:
         def reached():
-            done = client.run(["python3", "-c", CLIENT, "192.0.2.1"])
+            done = client.run([sys.executable, "-c", CLIENT, "192.0.2.1"])
             return done.stdout == GREETING
         wait_until(reached, pause=0.5, seconds=LONG)
     finally:

@@ -4,8 +4,8 @@
 import itertools
 import os
 
-# `make nightly` sets it.
-FULL_PRODUCTS = bool(os.environ.get("FULL_PRODUCTS"))
+# How many cases of a test: "one", those of the "covering" array, or "all".
+CASES = os.environ.get("CASES") or "covering"
 
 
 def settings(row, strength):
@@ -13,7 +13,7 @@ def settings(row, strength):
     return set(itertools.combinations(enumerate(row), strength))
 
 
-def covering(factors, strength=3, full=FULL_PRODUCTS):
+def covering(factors, strength=3, full=CASES == "all"):
     """Rows of the product of the factors in which every value of a factor is together with every value of
     `strength` - 1 others at least once: each row is the one with most of what is missing yet. `full`
     gives the whole product."""

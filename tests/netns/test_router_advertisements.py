@@ -4,6 +4,7 @@
 import time
 
 import pytest
+import sys
 
 from combinations import ADDRESSES
 from container import wait_until
@@ -48,7 +49,7 @@ def advertise(network, link):
     """Until the container's end may send, which takes a moment after it is up."""
     network.container.ip(f"link set {link} up", f"address add fe80::66/64 dev {link} nodad")
     def sent():
-        return network.container.run(["python3", "-c", ADVERTISE, link]).returncode == 0
+        return network.container.run([sys.executable, "-c", ADVERTISE, link]).returncode == 0
     wait_until(sent)
 
 

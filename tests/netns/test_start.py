@@ -797,11 +797,11 @@ def test_post_start_gives_back_what_a_link_loses(starter, lost):
     before = host.state()
     enter = ["nsenter", "--mount", "--root", "--target", started.pid]
     post_start = [starter.build / "post-start", "--changes"]
-    done = host.run([*enter, "python3", "-c", LOSE, lost, *post_start])
+    done = host.run([*enter, sys.executable, "-c", LOSE, lost, *post_start])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert host.state() == before
     down = f"{lost}\nlink set ve-web down\naddress flush dev lan0"
-    printed = host.run([*enter, "python3", "-c", LOSE, down, *post_start, "--dry-run"])
+    printed = host.run([*enter, sys.executable, "-c", LOSE, down, *post_start, "--dry-run"])
     assert (printed.returncode, printed.stderr) == (0, "")
     assert "ip address add 10.9.0.1/32 dev lan0\n" in printed.stdout
     assert "ve-web" not in printed.stdout
