@@ -12,10 +12,11 @@ namespace container_init {
 // Exit statuses, a documented contract: sysexits.h, and the shell's for programs that do not start.
 enum class Exit : int {
   ok = 0,
-  usage = 64,    // EX_USAGE: the command line
-  system = 71,   // EX_OSERR: the system refused
-  timeout = 75,  // EX_TEMPFAIL: timed out
-  config = 78,   // EX_CONFIG: a variable
+  usage = 64,        // EX_USAGE: the command line
+  unavailable = 69,  // EX_UNAVAILABLE: a service does not answer
+  system = 71,       // EX_OSERR: the system refused
+  timeout = 75,      // EX_TEMPFAIL: timed out
+  config = 78,       // EX_CONFIG: a variable
   not_executable = 126,
   not_found = 127,
 };

@@ -287,6 +287,14 @@ void check_no_init(Reader& reader, const Config& config) {
                       known.name));
 }
 
+// An init has its own way to reload what runs below it.
+void check_reload_signal(Reader& reader, const Config& config) {
+  if (config.command.empty() && reader.has(variable("RELOAD_SIGNAL")))
+    reader.fault(
+        "RELOAD_SIGNAL is set, and COMMAND is not; wanted: RELOAD_COMMAND for a container with an "
+        "init");
+}
+
 void throw_faults(Faults faults) {
   if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }
@@ -334,23 +342,6 @@ Network parse_host_network(const Environment& environment) {
   return network;
 }
 
-Reload parse_reload(const Environment& environment) {
-  Faults faults;
-  check_names(environment, kReload, faults);
-  Reader reader(environment, faults);
-  Reload reload;
-  reload.instance = read_instance(reader);
-  reload.command = read_command(reader, variable("RELOAD_COMMAND"));
-  const std::string system = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
-  reload.is_default = reload.command.empty();
-  if (reload.is_default)
-    reload.command = {
-        (system.empty() ? std::string(kNixosSystem) : system) + "/bin/switch-to-configuration",
-        "test"};
-  throw_faults(std::move(faults));
-  return reload;
-}
-
 Config parse_config(const Environment& environment) {
   Faults faults;
   check_names(environment, kOnHost, faults);
@@ -379,11 +370,12 @@ Config parse_config(const Environment& environment) {
   config.device_timeout =
       reader.value(variable("DEVICE_TIMEOUT"), parse_seconds).value_or(config.device_timeout);
   config.extra_nspawn_flags = read_nspawn_flags(reader);
+  config.reload_command = read_command(reader, variable("RELOAD_COMMAND"));
+  config.reload_signal = reader.value(variable("RELOAD_SIGNAL"), parse_signal).value_or(0);
   check_ports(reader, config);
+  check_reload_signal(reader, config);
   check_boot(reader, config);
   check_no_init(reader, config);
-  read_command(
-      reader, variable("RELOAD_COMMAND"));  // only reload uses it; its faults are reported here too
   throw_faults(std::move(faults));
   return config;
 }

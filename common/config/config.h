@@ -36,6 +36,8 @@ struct Config {
   std::string kill_signal;
   std::chrono::seconds device_timeout{10};
   std::vector<std::string> extra_nspawn_flags;
+  std::vector<std::string> reload_command;  // with its arguments, or empty
+  int reload_signal = 0;                    // 0: none
 };
 
 // Whether the container gets a network namespace apart from the host's.
@@ -43,13 +45,6 @@ bool has_private_network(const Config& config);
 
 // Whether the user IDs of the container are others on the host.
 bool has_shifted_users(const Config& config);
-
-// What reload runs in a container.
-struct Reload {
-  std::string instance;
-  std::vector<std::string> command;  // with its arguments; not empty
-  bool is_default = false;           // RELOAD_COMMAND is not set: switch-to-configuration of NixOS
-};
 
 // The system of a NixOS container if SYSTEM_PATH is not set.
 inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
@@ -68,9 +63,7 @@ bool names_variables(const Environment& environment);
 Network parse_network(const Environment& environment);
 // The network as post-start sees it, of the container INSTANCE.
 Network parse_host_network(const Environment& environment);
-// INSTANCE and the variables that reload reads.
-Reload parse_reload(const Environment& environment);
-// Every variable, for pre-start and start.
+// Every variable, for pre-start, start and reload.
 Config parse_config(const Environment& environment);
 
 }  // namespace container_init

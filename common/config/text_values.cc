@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/text_values.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "common/base/number.h"
 #include "common/base/words.h"
@@ -20,11 +23,43 @@ bool is_port(std::string_view text) {
   return parse_number<unsigned>(text, 1, std::numeric_limits<std::uint16_t>::max()).has_value();
 }
 
+struct Signal {
+  std::string_view name;
+  int number;
+};
+
+// Those of real time are numbered as by glibc, with which systemd-nspawn is built; other C
+// libraries have others.
+constexpr int kFirstRealTimeSignal = 34;
+constexpr int kLastSignal = 64;  // _NSIG of the kernel
+
 // The names that systemd takes (signal-util.c), without SIG.
-constexpr std::array<std::string_view, 33> kSignals = {
-    "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT", "BUS",   "FPE",  "KILL", "USR1",  "SEGV",
-    "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT",  "STOP", "TSTP", "TTIN",  "TTOU",
-    "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "IO",   "WINCH", "PWR",  "SYS",  "RTMIN", "RTMAX"};
+constexpr auto kSignals =
+    std::to_array<Signal>({{"HUP", SIGHUP},       {"INT", SIGINT},
+                           {"QUIT", SIGQUIT},     {"ILL", SIGILL},
+                           {"TRAP", SIGTRAP},     {"ABRT", SIGABRT},
+                           {"BUS", SIGBUS},       {"FPE", SIGFPE},
+                           {"KILL", SIGKILL},     {"USR1", SIGUSR1},
+                           {"SEGV", SIGSEGV},     {"USR2", SIGUSR2},
+                           {"PIPE", SIGPIPE},     {"ALRM", SIGALRM},
+                           {"TERM", SIGTERM},     {"STKFLT", SIGSTKFLT},
+                           {"CHLD", SIGCHLD},     {"CONT", SIGCONT},
+                           {"STOP", SIGSTOP},     {"TSTP", SIGTSTP},
+                           {"TTIN", SIGTTIN},     {"TTOU", SIGTTOU},
+                           {"URG", SIGURG},       {"XCPU", SIGXCPU},
+                           {"XFSZ", SIGXFSZ},     {"VTALRM", SIGVTALRM},
+                           {"PROF", SIGPROF},     {"IO", SIGIO},
+                           {"WINCH", SIGWINCH},   {"PWR", SIGPWR},
+                           {"SYS", SIGSYS},       {"RTMIN", kFirstRealTimeSignal},
+                           {"RTMAX", kLastSignal}});
+
+// RTMIN+N or RTMAX-N.
+std::optional<int> real_time_signal(std::string_view text) {
+  if (!text.starts_with("RTMIN+") && !text.starts_with("RTMAX-")) return std::nullopt;
+  const auto distance = parse_number<int>(text.substr(6), 0, kLastSignal - kFirstRealTimeSignal);
+  if (!distance) return std::nullopt;
+  return text[5] == '+' ? kFirstRealTimeSignal + *distance : kLastSignal - *distance;
+}
 
 }  // namespace
 
@@ -66,15 +101,16 @@ bool is_link_with_inner_name(std::string_view text) {
   return names.size() <= 2 && std::all_of(names.begin(), names.end(), is_link_name);
 }
 
-bool is_signal(std::string_view text) {
-  constexpr unsigned kLargest = 64;  // _NSIG of the kernel
-  if (parse_number<unsigned>(text, 1, kLargest)) return true;
+Parsed<int> parse_signal(std::string_view text) {
+  if (const auto number = parse_number<int>(text, 1, kLastSignal)) return *number;
   if (text.starts_with("SIG")) text.remove_prefix(3);
-  if (std::find(kSignals.begin(), kSignals.end(), text) != kSignals.end()) return true;
-  constexpr unsigned kRealTimeSignals = 30;  // SIGRTMIN+0 to SIGRTMIN+30
-  return (text.starts_with("RTMIN+") || text.starts_with("RTMAX-")) &&
-         parse_number<unsigned>(text.substr(6), 0, kRealTimeSignals);
+  if (const auto number = real_time_signal(text)) return *number;
+  const auto* found = std::ranges::find(kSignals, text, &Signal::name);
+  if (found == kSignals.end()) return Reason{"not valid"};
+  return found->number;
 }
+
+bool is_signal(std::string_view text) { return value_of(parse_signal(text)) != nullptr; }
 
 Parsed<bool> parse_flag(std::string_view text) {
   if (text == "1") return true;

@@ -28,6 +28,9 @@ bool is_link_with_inner_name(std::string_view text);
 // A name of signal(7) with or without SIG, RTMIN+N, RTMAX-N, or a number, as systemd takes it.
 bool is_signal(std::string_view text);
 
+// The number of such a signal.
+Parsed<int> parse_signal(std::string_view text);
+
 // 1 or 0.
 Parsed<bool> parse_flag(std::string_view text);
 

@@ -96,6 +96,7 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"EXTRA_NSPAWN_FLAGS", "OPTION...", "words, quoted as in a shell", kStart, "more options for systemd-nspawn"},
     {"LITERAL_NSPAWN_FLAGS", "1|0", form::kFlag, kStart, "take quotes in EXTRA_NSPAWN_FLAGS literally"},
     {"RELOAD_COMMAND", "PROGRAM [ARG]...", form::kCommand, kReload, "what to run in the container"},
+    {"RELOAD_SIGNAL", "SIGNAL", "a signal name, as in SIGHUP", kReload, "signal for the program of COMMAND"},
 });
 // clang-format on
 

@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: MIT
-// reload: runs the command that makes a container take up its new configuration.
+// reload: lets a container that runs take up its new configuration.
 
-#include <syslog.h>
 #include <unistd.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/core.h>
 
-#include "common/base/descriptor.h"
 #include "common/base/error.h"
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
-#include "hooks/journal.h"
-#include "hooks/reload/container_entry.h"
-#include "hooks/reload/leader.h"
-#include "hooks/reload/relay.h"
-#include "hooks/reload/sealed_copy.h"
+#include "hooks/machined.h"
+#include "hooks/reload/service_manager.h"
 
 using namespace container_init;
 
@@ -36,68 +30,56 @@ constexpr std::string_view kUsage =
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
-    "Exit status: that of the command; 64 usage, 71 system, 78 configuration, 126 the\n"
-    "command cannot be executed, 127 it does not exist in the container.\n"
+    "Exit status: that of the command; 64 usage, 69 the service manager of the\n"
+    "container does not answer, 71 system, 78 configuration.\n"
     "\n"
     "Variables, see container.conf(5):\n";
 
-// What this program and machinectl(1) read; the last is for builds with sanitizers.
-constexpr std::array<const char*, 6> kVariables = {"INSTANCE", "SYSTEM_PATH",    "RELOAD_COMMAND",
-                                                   "PATH",     "JOURNAL_STREAM", "ASAN_OPTIONS"};
-
-// As at a login, on NixOS and elsewhere.
-std::vector<std::string> login_environment() {
-  constexpr std::string_view kPath =
-      "/run/wrappers/bin:/run/current-system/sw/bin:"
-      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  return {"HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh",
-          fmt::format("PATH={}", kPath)};
+// Whether the container runs a NixOS whose SYSTEM_PATH is not set, as start decides it.
+bool is_default_nixos(const Config& config) {
+  return config.stage2.empty() && config.command.empty() && access("/nix/store", F_OK) == 0;
 }
 
-void print_command(pid_t leader, const std::vector<std::string>& command) {
-  std::string text = fmt::format("nsenter --all --target {} --wd=/ env -i", leader);
-  for (const std::string& assignment : login_environment()) text += ' ' + shell_quote(assignment);
-  for (const std::string& word : command) text += ' ' + shell_quote(word);
+// RELOAD_COMMAND, or what lets a NixOS switch to its new system; empty where there is neither.
+std::vector<std::string> command_inside(const Config& config) {
+  if (!config.reload_command.empty()) return config.reload_command;
+  std::string system = config.system_path;
+  if (system.empty() && is_default_nixos(config)) system = kNixosSystem;
+  if (system.empty()) return {};
+  return {system + "/bin/switch-to-configuration", "test"};
+}
+
+std::string_view hint_for(const Config& config) {
+  return config.command.empty()
+             ? "it must be systemd, with the system bus of D-Bus; systemctl restart applies "
+               "everything"
+             : "the container runs one program; RELOAD_SIGNAL sends that a signal";
+}
+
+void print_command(const std::string& instance, const std::vector<std::string>& command) {
+  std::string text;
+  for (const std::string& word : systemd_run_command(instance, "container-reload", command))
+    text += (text.empty() ? "" : " ") + shell_quote(word);
   print(text + '\n');
 }
 
-void require_command(const Reload& reload, pid_t leader) {
-  if (reload.is_default && has_no_file(leader, reload.command.front()))
-    throw Error(Exit::config,
-                fmt::format("RELOAD_COMMAND is not set, and container {} has no {}: set it to the "
-                            "command that applies a new configuration there",
-                            reload.instance, reload.command.front()));
-}
-
-// Lines of the container may begin with what the journal would take for a level.
-class ContainerStreams {
- public:
-  explicit ContainerStreams(const std::string& instance) {
-    if (!is_journal(STDOUT_FILENO) && !is_journal(STDERR_FILENO)) return;
-    journal_ = open_journal_stream("container " + instance, LOG_INFO);
-    if (!journal_.is_open()) throw Error(Exit::system, "cannot find the journal");
-  }
-
-  Streams get() const { return {.output = at(STDOUT_FILENO), .errors = at(STDERR_FILENO)}; }
-
- private:
-  int at(int stream) const { return is_journal(stream) ? journal_.get() : stream; }
-
-  Descriptor journal_;
-};
-
-int run(const Options& options, const Log& log) {
-  const Reload reload = parse_reload(Environment(environ));
-  if (!options.dry_run) continue_in_sealed_copy("reload", kVariables);
-  const pid_t leader = require_leader(reload.instance);
-  require_command(reload, leader);
+int reload_system(const Config& config, const Options& options, const Log& log) {
+  const auto command = command_inside(config);
+  if (command.empty()) return 0;
   if (options.dry_run) {
-    print_command(leader, reload.command);
+    print_command(config.instance, command);
     return 0;
   }
-  const ContainerStreams streams(reload.instance);
-  return run_relayed(reload.command, login_environment(), log, streams.get(),
-                     [leader] { enter_container(leader); });
+  require_service_manager(config.instance, std::string(hint_for(config)));
+  return run_under_service_manager(config.instance, command, log);
+}
+
+int run(const Options& options, const Log& log) {
+  const Config config = parse_config(Environment(environ));
+  if (!is_registered(config.instance))
+    throw Error(Exit::system, fmt::format("systemd-machined knows no container {}: is it running?",
+                                          config.instance));
+  return reload_system(config, options, log);
 }
 
 }  // namespace

@@ -62,7 +62,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Environment environment(split_list(text, '\n'));
   check([&] { describe_all(make_container_plan(parse_network(environment))); });
   check([&] { describe_all(make_host_plan(parse_host_network(environment))); });
-  check([&] { parse_reload(environment); });
   check([&] { use_config(environment); });
   return 0;
 }

@@ -170,7 +170,8 @@ def test_misspelt_variable(network, build, program):
 def test_misspelt_variable_of_reload(build):
     done = run(build / "reload", INSTANCE="web", RELOAD_COMAND="/bin/true", HOST_ADRESS="10.1.0.1")
     assert done.returncode == EX_CONFIG
-    assert done.stderr == b'reload: "RELOAD_COMAND" is not a variable; wanted: RELOAD_COMMAND\n'
+    assert done.stderr == (b'reload: "RELOAD_COMAND" is not a variable; wanted: RELOAD_COMMAND\n'
+                           b'reload: "HOST_ADRESS" is not a variable; wanted: HOST_ADDRESS\n')
 
 
 def test_container_init_has_the_environment_of_stage_2(build):

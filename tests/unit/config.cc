@@ -3,6 +3,8 @@
 #include "common/config/text_values.h"
 #include "common/config/variables.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -35,16 +37,6 @@ Lines network_faults(const Assignments& assignments) {
 }
 Lines host_network_faults(const Assignments& assignments) {
   return faults_of(parse_host_network, assignments);
-}
-Lines reload_faults(Assignments assignments) {
-  assignments.insert(assignments.begin(), "INSTANCE=web");
-  return faults_of(parse_reload, assignments);
-}
-
-// What reload runs in a container "web".
-Lines reload_command(Assignments assignments) {
-  assignments.insert(assignments.begin(), "INSTANCE=web");
-  return parse_reload(Environment(std::move(assignments))).command;
 }
 
 // Of a container "web".
@@ -358,42 +350,31 @@ TEST_CASE("container-init reads what start passes to it") {
 TEST_CASE("a fault of a variable of reload is reported before the start, too") {
   for (const auto& [assignment, what, wanted] : kReloadFaults) {
     CAPTURE(assignment);
-    CHECK(reload_faults({assignment}) == Lines{fault(what, wanted)});
     CHECK(web_faults({assignment}) == Lines{fault(what, wanted)});
     CHECK(network_faults({assignment}).empty());
     CHECK(host_network_faults({"INSTANCE=web", assignment}).empty());
   }
 }
 
-TEST_CASE("reload reads nothing else") {
-  for (const FaultRow& row : kNetworkFaults) CHECK(reload_faults({row.assignment}).empty());
-  for (const FaultRow& row : kHostFaults)
-    if (name_of(row.assignment) != "SYSTEM_PATH") CHECK(reload_faults({row.assignment}).empty());
-  CHECK(faults_of(parse_reload, {"RELOAD_COMMAND=x", "SYSTEM_PATH=x", "INSTANCE=/"}) ==
-        Lines{fault(R"(INSTANCE="/": not valid)", kMachine),
-              fault(R"(RELOAD_COMMAND="x": not an absolute path)", kCommand),
-              fault(R"(SYSTEM_PATH="x": not valid)", kPath)});
-  CHECK(faults_of(parse_reload, {}) == Lines{fault("INSTANCE is not set", kMachine)});
-}
-
-TEST_CASE("reload runs its command, else that of a NixOS") {
-  struct Row {
-    Assignments assignments;
-    Lines command;
+TEST_CASE("reload runs a command, or sends the program of COMMAND a signal") {
+  const auto reloaded = [](const Assignments& assignments) {
+    return parse_config(Environment(assignments));
   };
-  const Lines nixos{"/nix/var/nix/profiles/system/bin/switch-to-configuration", "test"};
-  const std::vector<Row> rows{
-      {{}, nixos},
-      {{"SYSTEM_PATH=", "RELOAD_COMMAND="}, nixos},
-      {{"RELOAD_COMMAND= \t"}, nixos},
-      {{"SYSTEM_PATH=/nix/store/x"}, {"/nix/store/x/bin/switch-to-configuration", "test"}},
-      {{"RELOAD_COMMAND=/bin/true"}, {"/bin/true"}},
-      {{"RELOAD_COMMAND=/bin/true", "SYSTEM_PATH=/nix/store/x"}, {"/bin/true"}},
-      {{"RELOAD_COMMAND='/a b' \"c d\" e\\ f ''"}, {"/a b", "c d", "e f", ""}},
-      {{"RELOAD_COMMAND=/bin/echo $HOME *"}, {"/bin/echo", "$HOME", "*"}},
-  };
-  for (const auto& [assignments, command] : rows) CHECK(reload_command(assignments) == command);
-  CHECK(parse_reload(Environment({"INSTANCE=web"})).instance == "web");
+  using Words = std::vector<std::string>;
+  CHECK(reloaded({"INSTANCE=web"}).reload_command.empty());
+  CHECK(reloaded({"INSTANCE=web", "RELOAD_COMMAND= \t"}).reload_command.empty());
+  CHECK(reloaded({"INSTANCE=web", "RELOAD_COMMAND='/a b' \"c d\" e\\ f ''"}).reload_command ==
+        Words{"/a b", "c d", "e f", ""});
+  CHECK(reloaded({"INSTANCE=web", "RELOAD_COMMAND=/bin/echo $HOME *"}).reload_command ==
+        Words{"/bin/echo", "$HOME", "*"});
+  CHECK(reloaded({"INSTANCE=web"}).reload_signal == 0);
+  CHECK(reloaded({"INSTANCE=web", "COMMAND=/httpd", "RELOAD_SIGNAL=SIGHUP"}).reload_signal ==
+        SIGHUP);
+  CHECK(web_faults({"COMMAND=/httpd", "RELOAD_SIGNAL=HANGUP"}) ==
+        Lines{fault(R"(RELOAD_SIGNAL="HANGUP": not valid)", "a signal name, as in SIGHUP")});
+  CHECK(web_faults({"RELOAD_SIGNAL=SIGHUP"}) ==
+        Lines{fault("RELOAD_SIGNAL is set, and COMMAND is not",
+                    "RELOAD_COMMAND for a container with an init")});
 }
 
 TEST_CASE("the host's programs need the name of the container") {
@@ -920,12 +901,10 @@ TEST_CASE("a misspelt variable is a fault of the programs that act on it") {
   const Lines address{fault(R"("HOST_ADRESS" is not a variable)", "HOST_ADDRESS")};
   CHECK(web_faults({"HOST_ADRESS=10.0.0.1"}) == address);
   CHECK(host_network_faults({"INSTANCE=web", "HOST_ADRESS=10.0.0.1"}) == address);
-  CHECK(reload_faults({"HOST_ADRESS=10.0.0.1"}).empty());
   CHECK(network_faults({"HOST_ADRESS=10.0.0.1"}).empty());
 
   const Lines command{fault(R"("RELOAD_COMAND" is not a variable)", "RELOAD_COMMAND")};
   CHECK(web_faults({"RELOAD_COMAND=/bin/true"}) == command);
-  CHECK(reload_faults({"RELOAD_COMAND=/bin/true"}) == command);
   CHECK(host_network_faults({"INSTANCE=web", "RELOAD_COMAND=/bin/true"}).empty());
 
   CHECK(web_faults({"HOST_ADRESS=", "HOST_ADRESS", "host_address="}).empty());

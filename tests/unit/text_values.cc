@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/text_values.h"
 
+#include <signal.h>
+
 #include <string_view>
 #include <vector>
 
@@ -68,6 +70,16 @@ TEST_CASE("values that stay text are accepted in their forms alone") {
       CHECK_FALSE(form.accepts(text));
     }
   }
+}
+
+TEST_CASE("a signal has the number that systemd-nspawn's C library gives it") {
+  const auto number = [](std::string_view text) { return *value_of(parse_signal(text)); };
+  CHECK(number("SIGHUP") == SIGHUP);
+  CHECK(number("USR1") == SIGUSR1);
+  CHECK(number("15") == 15);
+  CHECK(number("RTMIN+3") == 37);
+  CHECK(number("SIGRTMAX-1") == 63);
+  CHECK(number("SIGRTMIN") == 34);
 }
 
 TEST_CASE("a flag is 1 or 0") {

@@ -44,7 +44,8 @@ TEST_CASE("variables are listed in one column, long ones on a line of their own"
         "  INSTANCE=MACHINE              name of the container\n"
         "  SYSTEM_PATH=PATH              NixOS system of the container\n"
         "  RELOAD_COMMAND=PROGRAM [ARG]...\n"
-        "                                what to run in the container\n");
+        "                                what to run in the container\n"
+        "  RELOAD_SIGNAL=SIGNAL          signal for the program of COMMAND\n");
   CHECK(list_variables(0).empty());
 }
 
