@@ -2,10 +2,7 @@
 // pre-start: checks the configuration, removes what an earlier run of the container left behind and
 // waits for the links that the container needs.
 
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include <fmt/core.h>
 
@@ -19,7 +16,6 @@
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
-#include "hooks/config_files.h"
 #include "hooks/dhcpcd.h"
 #include "hooks/link_claims.h"
 #include "hooks/machined.h"
@@ -131,14 +127,6 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
     wait_for_required(rtnetlink, required, config.device_timeout);
 }
 
-void warn_of_shared_network(const Environment& environment, const Log& log) {
-  if (names_variables(environment)) return;
-  log.warning(
-      "no variable besides INSTANCE and root is set, so the container shares the host's network: "
-      "HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, PRIVATE_NETWORK=0 leaves it there "
-      "without this warning");
-}
-
 void warn_of_dhcpcd(const Network& network, const Log& log) {
   LinkNames names;  // as dhcpcd sees them
   for (const std::string& link : host_links(network)) names.insert(short_link_name(link));
@@ -152,21 +140,10 @@ void warn_of_dhcpcd(const Network& network, const Log& log) {
                   join(links), line));
 }
 
-// For this program and the one that it executes.
-void set_default_users(const Environment& environment) {
-  const std::string name(variable("PRIVATE_USERS").name);
-  const auto users = default_private_users(environment);
-  if (users && setenv(name.c_str(), users->c_str(), 1) != 0)
-    throw system_error(errno, "set " + name);
-}
-
 int run(const Options& options, const Log& log) {
   return run_with_status([&] {
-    const Environment given(environ);
-    check_config_files(given);
-    set_default_users(given);
     const Config config = parse_config(Environment(environ));
-    warn_of_shared_network(given, log);
+    for (const std::string& warning : config.warnings) log.warning(warning);
     warn_of_dhcpcd(config.network, log);
     clean_up_and_wait(config, options.dry_run, log);
     if (!options.dry_run && !options.operands.empty()) exec_program(options.operands);

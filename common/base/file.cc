@@ -12,17 +12,21 @@
 namespace container_init {
 
 std::optional<std::string> read_file(const Descriptor& file) {
-  constexpr std::size_t kLongest = 65536;
+  // More than execve(2) takes, whose environment is read from /proc: 6 MiB.
+  constexpr std::size_t kLongest = 8 << 20;
   std::string text;
   std::array<char, 4096> buffer;
-  while (text.size() < kLongest) {
+  while (true) {
     const ssize_t size = read(file.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return std::nullopt;
-    if (size == 0) break;
+    if (size == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(size));
+    if (text.size() > kLongest) {
+      errno = EFBIG;
+      return std::nullopt;
+    }
   }
-  return text;
 }
 
 std::optional<std::string> read_file(const std::string& path) {

@@ -10,8 +10,8 @@
 
 namespace container_init {
 
-// The content, but no more than about 64 KiB; nothing, with errno set, if it cannot be read at
-// once.
+// The whole content; nothing, with errno set, if it cannot be read at once, EFBIG if it is over 8
+// MiB.
 std::optional<std::string> read_file(const Descriptor& file);
 std::optional<std::string> read_file(const std::string& path);
 

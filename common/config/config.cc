@@ -188,11 +188,32 @@ std::string read_instance(Reader& reader) {
 void check_network_namespace(Reader& reader) {
   if (!reader.has(variable("NETWORK_NAMESPACE_PATH"))) return;
   for (const Variable& known : kVariables)
-    if (known.has(kMainPair | kNewNamespace) && reader.has(known) && reader.text(known) != "0")
+    if (known.has(kMainPair | kNewNamespace) && reader.has(known))
       reader.fault(
           fmt::format("NETWORK_NAMESPACE_PATH and {} are both set; wanted: one of them, as "
                       "nothing can be made for a namespace that exists",
                       known.name));
+}
+
+// Variables that need a network of the container's own decide, as in the scripts of NixOS's module.
+void warn_of_private_network(const Reader& reader, Config& config) {
+  if (reader.text(variable("PRIVATE_NETWORK")) != "0" || !has_private_network(config)) return;
+  for (const Variable& known : kVariables)
+    if (known.has(kMainPair | kOwnNetwork) && reader.has(known))
+      return config.warnings.push_back(fmt::format(
+          "PRIVATE_NETWORK=0 has no effect: {} gives the container a network of its own",
+          known.name));
+}
+
+// A file can empty what the unit has set. Nobody means the network or the users of the host by
+// that.
+void warn_of_empty(const Environment& environment, Config& config) {
+  if (environment.is_empty("PRIVATE_NETWORK") && !has_private_network(config))
+    config.warnings.emplace_back(
+        "PRIVATE_NETWORK is empty, so the container shares the host's network; wanted: 1 or 0");
+  if (environment.is_empty("PRIVATE_USERS"))
+    config.warnings.emplace_back(
+        "PRIVATE_USERS is empty, so root of the container is root of the host; wanted: pick or no");
 }
 
 // To join a network namespace, a process needs a capability in the user namespace that owns it.
@@ -230,8 +251,7 @@ Network read_host_network(Reader& reader, const std::string& instance, Faults& f
   return network;
 }
 
-// Variables that have a value and a name that is almost one of ours. Without this fault HOST_ADRESS
-// would silently leave the container in the host's network.
+// Variables that have a value and a name that is almost one of ours.
 void check_names(const Environment& environment, unsigned any_of, Faults& faults) {
   for (const auto assignment : environment.assignments()) {
     const auto name = assignment.substr(0, assignment.find('='));
@@ -312,17 +332,6 @@ bool has_shifted_users(const Config& config) {
   return !users.empty() && users != "no" && users != "identity" && users != "0";
 }
 
-bool names_variables(const Environment& environment) {
-  constexpr std::array kOfUnits{variable("INSTANCE").name, variable("root").name,
-                                variable("LITERAL_NSPAWN_FLAGS").name};
-  return std::ranges::any_of(environment.assignments(), [&](std::string_view assignment) {
-    const auto name = assignment.substr(0, assignment.find('='));
-    return std::ranges::find(kOfUnits, name) == kOfUnits.end() &&
-           std::ranges::any_of(kVariables,
-                               [=](const Variable& known) { return known.name == name; });
-  });
-}
-
 Network parse_network(const Environment& environment) {
   Faults faults;
   Reader reader(environment, faults);
@@ -372,6 +381,8 @@ Config parse_config(const Environment& environment) {
   config.extra_nspawn_flags = read_nspawn_flags(reader);
   config.reload_command = read_command(reader, variable("RELOAD_COMMAND"));
   config.reload_signal = reader.value(variable("RELOAD_SIGNAL"), parse_signal).value_or(0);
+  warn_of_private_network(reader, config);
+  warn_of_empty(environment, config);
   check_ports(reader, config);
   check_reload_signal(reader, config);
   check_boot(reader, config);

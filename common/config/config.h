@@ -38,6 +38,7 @@ struct Config {
   std::vector<std::string> extra_nspawn_flags;
   std::vector<std::string> reload_command;  // with its arguments, or empty
   int reload_signal = 0;                    // 0: none
+  std::vector<std::string> warnings;        // of what has another effect than was probably meant
 };
 
 // Whether the container gets a network namespace apart from the host's.
@@ -48,11 +49,6 @@ bool has_shifted_users(const Config& config);
 
 // The system of a NixOS container if SYSTEM_PATH is not set.
 inline constexpr std::string_view kNixosSystem = "/nix/var/nix/profiles/system";
-
-// Whether any variable is there besides those that a unit sets: INSTANCE, root and
-// LITERAL_NSPAWN_FLAGS; an empty one counts. Where there is none, nobody has said that the
-// container is to share the host's network.
-bool names_variables(const Environment& environment);
 
 // Each throws one Error, Exit::config, with a line for every fault there is. On the host a variable
 // that the program acts on must not be misspelt, see find_misspelt(); container-init is given what

@@ -19,9 +19,14 @@ class Environment {
   explicit Environment(const char* const* block);
 
   std::optional<std::string_view> get(std::string_view name) const;
+  // Whether the name is there, and not set.
+  bool is_empty(std::string_view name) const { return find(name) == std::string_view{}; }
   const std::vector<std::string_view>& assignments() const { return assignments_; }
 
  private:
+  // The value of the first assignment of the name, perhaps an empty one.
+  std::optional<std::string_view> find(std::string_view name) const;
+
   std::vector<std::string_view> assignments_;
 };
 

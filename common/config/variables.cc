@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/variables.h"
 
-#include <numeric>
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include <fmt/core.h>
 
@@ -28,47 +27,36 @@ std::string folded(std::string_view name) {
 }
 
 bool begin_alike(std::string_view a, std::string_view b) {
-  return !a.empty() && !b.empty() && to_upper(a.front()) == to_upper(b.front());
+  return !a.empty() && !b.empty() && a.front() == b.front();
 }
 
-// Tells HOST_ADDRES6 from HOST_ADDRESS, which is as close as HOST_ADDRESS6.
-bool end_alike(std::string_view a, std::string_view b) { return a.ends_with(b.back()); }
+bool end_alike(std::string_view a, std::string_view b) {
+  return !a.empty() && !b.empty() && a.back() == b.back();
+}
 
-constexpr std::size_t kFar = 3;
-
-// How many characters are to be added, removed, replaced or swapped with their neighbour to make
-// one text of the other: the optimal string alignment distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before_last;
-  std::vector<std::size_t> last(b.size() + 1);
-  std::iota(last.begin(), last.end(), 0);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::vector<std::size_t> row{i};
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row.push_back(std::min({last[j] + 1, row[j - 1] + 1, replaced}));
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        row[j] = std::min(row[j], before_last[j - 2] + 1);
-    }
-    before_last = std::move(last);
-    last = std::move(row);
+// Whether one text becomes the other when a character is added, removed or replaced, or two
+// neighbours are swapped.
+bool differ_in_one(std::string_view a, std::string_view b) {
+  while (begin_alike(a, b)) {
+    a.remove_prefix(1);
+    b.remove_prefix(1);
   }
-  return last.back();
+  while (end_alike(a, b)) {
+    a.remove_suffix(1);
+    b.remove_suffix(1);
+  }
+  const bool is_swapped = a.size() == 2 && b.size() == 2 && a[0] == b[1] && a[1] == b[0];
+  return is_swapped || std::max(a.size(), b.size()) <= 1;
 }
 
-std::size_t allowed_distance(std::size_t length) {
-  if (length < 7) return 0;
-  return length < 11 ? 1 : 2;
-}
-
-// kFar where the name stands for something else. Both are folded.
-std::size_t distance_from_known(std::string_view name, std::string_view known) {
-  constexpr std::size_t kShortestPrefix = 8;
-  const std::size_t allowed = allowed_distance(known.size());
-  if (name.size() <= known.size() + allowed && name.size() + allowed >= known.size())
-    if (const std::size_t found = distance(name, known); found <= allowed) return found;
-  const bool is_cut = name.size() >= kShortestPrefix && known.starts_with(name);
-  return is_cut ? kFar - 1 : kFar;
+// How well a name fits a variable, both folded; 0: not at all. HOST_ADDRES6 is as close to
+// HOST_ADDRESS as to HOST_ADDRESS6, and ends like the second.
+unsigned likeness(std::string_view name, std::string_view known) {
+  constexpr std::size_t kShortest = 7;
+  if (name == known) return 3;
+  if (known.size() < kShortest || !begin_alike(name, known) || !differ_in_one(name, known))
+    return 0;
+  return end_alike(name, known) ? 2 : 1;
 }
 
 }  // namespace
@@ -85,17 +73,17 @@ std::string list_variables(unsigned any_of) {
 }
 
 const Variable* find_misspelt(std::string_view name, unsigned any_of) {
+  const std::string text = folded(name);
   const Variable* closest = nullptr;
-  std::size_t least = kFar;
+  unsigned most = 0;
   for (const Variable& variable : kVariables) {
     if (variable.name == name) return nullptr;
-    if (!variable.has(any_of) || !begin_alike(name, variable.name)) continue;
-    const std::size_t found = distance_from_known(folded(name), folded(variable.name));
-    if (found > least || (found == least && !end_alike(name, variable.name))) continue;
-    closest = &variable;
-    least = found;
+    if (!variable.has(any_of)) continue;
+    const unsigned found = likeness(text, folded(variable.name));
+    if (found > most) closest = &variable;
+    most = std::max(most, found);
   }
-  return least < kFar ? closest : nullptr;
+  return closest;
 }
 
 }  // namespace container_init

@@ -22,6 +22,7 @@ enum Use : unsigned {
   kPairKey = 1U << 6,       // also a KEY of an extra pair
   kNewNamespace = 1U << 7,  // like a pair, needs a network namespace that systemd-nspawn makes
   kOfInit = 1U << 8,        // says something of an init, which a COMMAND has not
+  kOwnNetwork = 1U << 9,    // like a pair, gives the container a network apart from the host's
 };
 
 inline constexpr unsigned kOnHost = kPreStart | kStart | kPostStart | kReload;
@@ -75,15 +76,15 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"LOCAL_MAC_ADDRESS", "MAC", "six octets, unicast, as in 02:00:00:00:00:01", kNetwork | kMainPair | kPairKey, "MAC address of the container's end"},
     {"HOST_BRIDGE", "LINK", form::kLink, kNetwork | kMainPair | kPairKey, "bridge that the host's end is a port of"},
     {"MTU", "BYTES", form::kMtu, kNetwork | kMainPair | kPairKey, "MTU of both ends of the pair"},
-    {"EXTRA_VETHS", "NAME[:INNER][,KEY=VALUE]...", form::kExtraPair, kNetwork | kNewNamespace, "more pairs, with addresses and bridge as KEYs"},
+    {"EXTRA_VETHS", "NAME[:INNER][,KEY=VALUE]...", form::kExtraPair, kNetwork | kNewNamespace | kOwnNetwork, "more pairs, with addresses and bridge as KEYs"},
     {"WAIT_CARRIER", "SECONDS", form::kSeconds, kContainerInit | kStart, "time to wait for carrier in the container"},
     {"DEVICE_TIMEOUT", "SECONDS", form::kSeconds, kPreStart, "time to wait for links of the host, default 10"},
-    {"PRIVATE_NETWORK", "1|0", form::kFlag, kStart | kNewNamespace, "a network apart from the host's"},
+    {"PRIVATE_NETWORK", "1|0", form::kFlag, kStart, "a network apart from the host's"},
     {"PRIVATE_USERS", "no|identity|pick|NUMBER", "no, identity, pick or a number", kStart, "user IDs apart from the host's"},
-    {"NETWORK_NAMESPACE_PATH", "PATH", form::kPath, kStart, "network namespace to join"},
+    {"NETWORK_NAMESPACE_PATH", "PATH", form::kPath, kStart | kOwnNetwork, "network namespace to join"},
     {"HOST_PORT", "PORT[,PORT]...", form::kPort, kStart | kNewNamespace, "ports of the host to forward"},
-    {"INTERFACES", "LINK...", form::kLinks, kPreStart | kStart, "links of the host to move into the container"},
-    {"MACVLANS", "LINK...", form::kLinks, kPreStart | kStart, "links of the host to add a macvlan to"},
+    {"INTERFACES", "LINK...", form::kLinks, kPreStart | kStart | kOwnNetwork, "links of the host to move into the container"},
+    {"MACVLANS", "LINK...", form::kLinks, kPreStart | kStart | kOwnNetwork, "links of the host to add a macvlan to"},
     {"CAPABILITIES", "NAME[,NAME]...", form::kCapabilities, kStart, "capabilities to keep beyond the default"},
     {"TMPFS", "PATH[:OPTIONS]...", "absolute paths, each with [:OPTIONS]", kStart, "where to mount a tmpfs"},
     {"EPHEMERAL", "1|0", form::kFlag, kStart, "run on a copy of root, which is removed"},
@@ -111,14 +112,11 @@ consteval const Variable& variable(std::string_view name) {
 // The part of --help that lists the variables with one of these uses, a line or two each.
 std::string list_variables(unsigned any_of);
 
-// The variable with one of these uses whose name is most like this one; nullptr where none is so
-// close that it must be meant, or where the name is that of a variable. Close are names that begin
-// alike and differ in
-// - upper and lower case, and underscores;
-// - one character, or two neighbours that are swapped; two of these from 11 characters on, none
-// below
-//   7, where others have names of their own (STAGE, TMPDIR);
-// - what is cut off at the end, if 8 characters are left (HOST_ADDR).
+// The variable with one of these uses that is meant by a name which is almost its own; nullptr
+// where there is none, or where the name is that of a variable. Upper and lower case and
+// underscores are not compared. Beyond that names from 7 characters on may differ in one character,
+// or two neighbours that are swapped; not in the first, and shorter ones not at all: STAGE and
+// TMPDIR are names of others.
 const Variable* find_misspelt(std::string_view name, unsigned any_of);
 
 }  // namespace container_init

@@ -49,7 +49,9 @@ Words extra_pairs(const Network& network) {
 
 void add_network(Words& command, const Config& config) {
   const auto& pair = config.network.pair;
-  if (config.private_network) command.emplace_back("--private-network");
+  // systemd-nspawn takes no second answer to the question which network it is.
+  if (config.private_network && config.network_namespace_path.empty())
+    command.emplace_back("--private-network");
   add_set(command, "--private-users", config.private_users);
   if (pair && pair->bridge.empty()) command.emplace_back("--network-veth");
   add_each(command, "--port", config.host_ports);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hooks/start/root_checks.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <set>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -15,6 +18,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/words.h"
+#include "common/config/text_values.h"
 #include "hooks/start/nspawn.h"
 
 namespace container_init {
@@ -73,6 +77,37 @@ std::string_view wanted_root(const Config& config) {
                                 : "a directory with the program of COMMAND in it";
 }
 
+bool is_directory(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// The directories whose names a container could have.
+std::set<std::string> roots_in(const std::string& directory) {
+  std::set<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), closedir);
+  if (!entries) return names;
+  while (const dirent* entry = readdir(entries.get()))
+    if (is_machine_name(entry->d_name) && is_directory(directory + '/' + entry->d_name))
+      names.insert(entry->d_name);
+  return names;
+}
+
+// "there are db, web": for a name that was mistyped.
+std::string roots_beside(const std::string& directory) {
+  constexpr std::size_t kMost = 10;
+  const auto names = roots_in(directory);
+  if (names.empty()) return fmt::format("there is none in {}", directory);
+  std::string text;
+  std::size_t left = names.size();
+  for (const std::string& name : names) {
+    if (left + kMost == names.size()) return fmt::format("there are {} and {} more", text, left);
+    text += (text.empty() ? "" : ", ") + name;
+    --left;
+  }
+  return (names.size() == 1 ? "there is " : "there are ") + text;
+}
+
 // systemd-nspawn makes sbin and such, where they are missing, links to usr/sbin.
 bool is_in(const Root& root, const std::string& program) {
   return !root.is_missing(program) || !root.is_missing("usr" + program);
@@ -127,9 +162,8 @@ void require_system(const Config& config, const std::optional<Root>& root,
   const auto bound = bound_paths(nspawn_command);
   const auto holds_stage2 = [&](const std::string& path) { return is_below(stage2, path); };
   if (!root && std::ranges::none_of(bound, holds_stage2))
-    throw root_error(config, fmt::format("there is no such directory, and no bind brings {}; "
-                                         "wanted: {}",
-                                         stage2, wanted_root(config)));
+    throw Error(Exit::config, fmt::format("no such root: {}; {}", shell_quote(config.root),
+                                          roots_beside(parent_directory(config.root))));
   // A link in the root may lead into what is bound.
   if (root && bound.empty() && !is_in(*root, stage2))
     throw root_error(

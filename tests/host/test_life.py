@@ -215,13 +215,13 @@ def test_no_status_is_left_behind(host, container):
     assert "br0" not in web.property("StatusText")
 
 
-def test_no_such_container(host):
+def test_no_such_container(host, container):
+    container(), container("db")
     before = host.traces()
     done = run("systemctl", "start", "container@nosuch")
     assert done.returncode != 0
     shown = run("systemctl", "status", "--no-pager", "container@nosuch").stdout
-    assert ('Status: "no /etc/containers/nosuch.conf and no /etc/nixos-containers/nosuch.conf: there '
-            'is no such container"\n') in shown
+    assert 'Status: "no such root: /var/lib/containers/nosuch; there are db, web"\n' in shown
     assert "status=78" in shown
     assert host.settled(before) == before
     run("systemctl", "reset-failed", "container@nosuch")
@@ -237,8 +237,8 @@ def test_files_of_podman(host, container, name):
     traces = host.traces()
     assert storage.try_start().returncode != 0
     assert storage.property("ExecMainStatus") == "78"
-    assert_status(storage, f"/etc/containers/{name}.conf is podman's, not a container's: "
-                           "choose another name")
+    assert_status(storage, f'root="/var/lib/containers/{name}": there is no /sbin/init in it; wanted: a '
+                           "directory with a system in it, or the path of its init in STAGE2")
     assert storage.property("NRestarts") == "0"
     assert (state / "kept").exists()
     assert host.traces() == traces

@@ -297,11 +297,13 @@ def test_network_namespace_by_path(host, lab, container):
     assert lab.exists()
 
 
-@pytest.mark.parametrize("private", ["", "1"], ids=["shared", "private"])
-def test_no_pair(host, container, private):
-    web = container(PRIVATE_NETWORK=private)
+@pytest.mark.parametrize("variables,is_shared", [
+    ({}, False), ({"PRIVATE_NETWORK": "1"}, False), ({"ADDRESS": "10.0.0.2", "BRIDGE": "br0"}, False),
+    ({"PRIVATE_NETWORK": "0"}, True)])
+def test_no_pair(host, container, variables, is_shared):
+    web = container(**variables)
     web.start()
-    assert web.network().links() == (set() if private else host.links())
+    assert web.network().links() == (host.links() if is_shared else set())
 
 
 def test_long_name(host, container):

@@ -34,18 +34,6 @@ def test_nothing_to_delete(network):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_warns_of_a_configuration_without_variables(network):
-    """Its container shares the host's network, which nobody has asked for."""
-    warning = ("pre-start: no variable besides INSTANCE and root is set, so the container shares the "
-               "host's network: HOST_ADDRESS and LOCAL_ADDRESS give it one of its own, "
-               "PRIVATE_NETWORK=0 leaves it there without this warning\n")
-    for variables, stderr in (({}, warning), ({"root": "/srv/web", "MY_ADDRESS": "10.1.0.1"}, warning),
-                              ({"PRIVATE_NETWORK": "0"}, ""), ({"PRIVATE_NETWORK": ""}, ""),
-                              ({"SYSTEM_PATH": "/nix/store/x", "COPY_RESOLV_CONF": "1"}, "")):
-        done = network.pre_start(variables)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", stderr)
-
-
 PRIVATE_DHCPCD = ["unshare", "--mount", "sh", "-ec", """\
 mount -n --bind "$1/etc" /etc
 mount -n --bind "$1/run" /run
@@ -287,52 +275,29 @@ def test_dry_run_executes_no_command(network):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-# The unit's default for user IDs
+# What the unit sets beyond INSTANCE and root.
+UNIT = {"PRIVATE_NETWORK": "1", "PRIVATE_USERS": "pick"}
 
 
-@pytest.fixture
-def unit(tmp_path):
-    """What the unit sets beyond INSTANCE."""
-    (tmp_path / "nixos-containers").mkdir()
-    files = [tmp_path / "web.conf", tmp_path / "nixos-containers/web.conf"]
-    files[0].touch()
-    return {"CONFIG_FILES": " ".join(map(str, files)), "DEFAULT_PRIVATE_USERS": "pick"}
+@pytest.mark.parametrize("variables,status", [
+    ({}, 0), (PAIR, 0), ({"PRIVATE_NETWORK": "0"}, 0), ({"HOST_PORT": "80"}, 0),
+    ({"HOST_PORT": "80", "PRIVATE_NETWORK": "0"}, 78),
+    ({"NETWORK_NAMESPACE_PATH": "/run/netns/blue", "PRIVATE_USERS": "no"}, 0)])
+def test_values_of_the_unit(network, variables, status):
+    done = network.pre_start({**UNIT, **variables})
+    assert done.returncode == status
+    assert (done.stderr == "") == (status == 0)
 
 
-def test_line_that_systemd_ignores(network, unit, tmp_path):
-    """The container would be in the host's network."""
-    file = tmp_path / "web.conf"
-    file.write_text("# web\nexport HOST_ADDRESS=10.1.0.1\nCOMMAND=/bin/true\n")
-    done = network.pre_start({**unit, "COMMAND": "/bin/true"}, "--", "/bin/echo", "executed")
-    assert (done.returncode, done.stdout) == (78, "")
-    assert done.stderr == (f'pre-start: {file}:2: "export HOST_ADDRESS" is not a variable; wanted: '
-                           "NAME=VALUE, NAME of letters, digits and _\n")
+def test_pair_where_the_network_of_the_host_is_asked_for(network):
+    done = network.pre_start({**UNIT, **PAIR, "PRIVATE_NETWORK": "0"})
+    assert (done.returncode, done.stderr) == (
+        0, "pre-start: PRIVATE_NETWORK=0 has no effect: LOCAL_ADDRESS gives the container a network of "
+        "its own\n")
 
 
-PRINT_USERS = ["--", "/bin/sh", "-c", "echo ${PRIVATE_USERS-none}"]
-
-
-@pytest.mark.parametrize("variables,users", [
-    ({}, "pick"), ({"PRIVATE_USERS": ""}, "pick"), ({"PRIVATE_USERS": "no"}, "no")])
-def test_default_of_the_unit(network, unit, variables, users):
-    done = network.pre_start({**PAIR, **unit, **variables}, *PRINT_USERS)
-    assert (done.stdout, done.stderr) == (f"{users}\n", "")
-
-
-@pytest.mark.parametrize("variables,users", [({}, "none"), ({"PRIVATE_USERS": "pick"}, "pick")])
-def test_default_of_nixos(network, unit, tmp_path, variables, users):
-    (tmp_path / "nixos-containers/web.conf").touch()
-    done = network.pre_start({**PAIR, **unit, **variables}, *PRINT_USERS)
-    assert (done.stdout, done.stderr) == (f"{users}\n", "")
-
-
-def test_default_hides_no_warning(network, unit):
-    """It is no choice of the network."""
-    assert "so the container shares the host's network" in network.pre_start(unit).stderr
-
-
-def test_default_with_a_network_namespace(network, unit):
-    done = network.pre_start({**unit, "NETWORK_NAMESPACE_PATH": "/run/netns/blue"})
+def test_users_of_the_unit_with_a_network_namespace(network):
+    done = network.pre_start({**UNIT, "NETWORK_NAMESPACE_PATH": "/run/netns/blue"})
     assert done.returncode == 78
     assert done.stderr == (
         'pre-start: NETWORK_NAMESPACE_PATH is set, and PRIVATE_USERS is "pick", the default of '

@@ -197,19 +197,17 @@ DRY = pytest.mark.parametrize("arguments", [[], ["--dry-run"]], ids=["run", "dry
 
 
 @DRY
-@pytest.mark.parametrize("variables,init", [
-    ({}, "/sbin/init"), ({"STAGE2": "/opt/a b"}, "/opt/a b"), ({"SYSTEM_PATH": "/s"}, "/s/init"),
-    ({"EPHEMERAL": "1"}, "/sbin/init"), ({"EXTRA_NSPAWN_FLAGS": "--bind=/srv/data"}, "/sbin/init"),
-    ({"EXTRA_NSPAWN_FLAGS": "--bind=/sbin/ini --overlay=/a:/b"}, "/sbin/init"),
-    ({"TMPFS": "/sbin"}, "/sbin/init")])
-def test_root_that_is_not_there(starter, tmp_path, variables, init, arguments):
+@pytest.mark.parametrize("variables", [
+    {}, {"STAGE2": "/opt/a b"}, {"SYSTEM_PATH": "/s"}, {"COMMAND": "/bin/httpd"}, {"EPHEMERAL": "1"},
+    {"EXTRA_NSPAWN_FLAGS": "--bind=/srv/data"}, {"EXTRA_NSPAWN_FLAGS": "--bind=/sbin/ini --overlay=/a:/b"},
+    {"TMPFS": "/sbin"}])
+def test_root_that_is_not_there(starter, tmp_path, variables, arguments):
     """A mistyped path does not become a tree of directories."""
     typo = tmp_path / "srv/typo"
     before = tree(tmp_path)
     done = starter.run({**variables, "root": str(typo)}, *arguments)
     assert (done.returncode, done.stdout) == (EX_CONFIG, "")
-    assert done.stderr == (f'start: root="{typo}": there is no such directory, and no bind brings '
-                           f"{init}; wanted: a directory with a system in it\n")
+    assert done.stderr == f"start: no such root: {typo}; there is none in {typo.parent}\n"
     assert not starter.called
     assert tree(tmp_path) == before
 
@@ -239,14 +237,27 @@ def test_root_without_a_system(starter, arguments):
 
 
 @DRY
-def test_root_without_the_program(starter, tmp_path, arguments):
-    wanted = "wanted: a directory with the program of COMMAND in it\n"
-    for root, reason in ((starter.root, "there is no /bin/httpd in it"),
-                         (tmp_path / "typo", "there is no such directory, and no bind brings /bin/httpd")):
-        done = starter.run({"COMMAND": "/bin/httpd -f", "root": str(root)}, *arguments)
-        assert (done.returncode, done.stdout) == (EX_CONFIG, "")
-        assert done.stderr == f'start: root="{root}": {reason}; {wanted}'
+def test_root_without_the_program(starter, arguments):
+    done = starter.run({"COMMAND": "/bin/httpd -f"}, *arguments)
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    assert done.stderr == (f'start: root="{starter.root}": there is no /bin/httpd in it; wanted: a '
+                           "directory with the program of COMMAND in it\n")
     assert not starter.called
+
+
+@pytest.mark.parametrize("names,listed", [
+    (["web"], "there is web"), (["web", "db"], "there are db, web"),
+    ([f"c{i:02}" for i in range(12)], "there are c00, c01, c02, c03, c04, c05, c06, c07, c08, c09 and 2 more"),
+    ([".web.lck", "a b", "\x1b[0m", "a\nb"], "there is none in {place}")])
+def test_roots_beside_the_one_that_is_not_there(starter, tmp_path, names, listed):
+    """The name was mistyped."""
+    place = tmp_path / "place"
+    for name in names:
+        (place / name).mkdir(parents=True)
+    (place / "file").touch()
+    done = starter.run({"root": f"{place}/wbe"})
+    assert (done.returncode, done.stderr) == (
+        EX_CONFIG, f"start: no such root: {place}/wbe; {listed.format(place=place)}\n")
 
 
 @pytest.mark.parametrize("way", ["/lib/init", "../lib/init", "../../../lib/init"])

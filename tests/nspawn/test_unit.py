@@ -19,6 +19,7 @@ import namespace
 from container import library_binds, wait_until
 
 REGISTERED = "/run/systemd/machines"
+NIXOS_DROP_IN = "/etc/systemd/system/container@web.service.d/nixos.conf"
 PAGES = pathlib.Path(__file__).parents[2] / "man"  # written for the paths that are installed here
 ADDRESSES = "HOST_ADDRESS=10.1.0.1\nLOCAL_ADDRESS=10.1.0.2\n"
 # A root that holds nothing but these links and stage 2 is Debian's, as far as programs go.
@@ -159,9 +160,38 @@ def test_configuration_of_nixos(containers):
         containers.host.output_of("mkdir /etc/nixos-containers && "
                                   "mv /etc/containers/web.conf /etc/nixos-containers")
         undone.callback(containers.host.run, "rm -r /etc/nixos-containers")
+        assert containers.systemctl("start").returncode != 0  # the file, with STAGE2, is not read
+        for path, text in manual.files(PAGES / "container@.service.8", NIXOS_DROP_IN).items():
+            containers.host.output_of(f"mkdir -p {pathlib.Path(path).parent} && cat >{path} <<'END'\n{text}END\n"
+                                      "systemctl daemon-reload")
+            undone.callback(containers.host.run, f"rm {path}; systemctl daemon-reload")
         containers.start()
         assert containers.host.succeeds("ip link show dev ve-web")
         assert first_user(containers) == 0  # NixOS's default, not the unit's
+
+
+def test_misspelt_variables_leave_no_host_network(containers):
+    """BRIDGE and ADDRESS are not so close to names of ours that they must be meant."""
+    containers.configure_program(["/busybox", "sleep", "60"], "ADDRESS=10.0.0.2\nBRIDGE=br0")
+    containers.start()
+    leader = containers.leader()
+    assert containers.host.output_of(f"readlink /proc/{leader}/ns/net") != containers.host.output_of(
+        "readlink /proc/1/ns/net")
+    assert containers.host.output_of(f"tail -n +3 /proc/{leader}/net/dev").split()[0] == "lo:"
+
+
+def test_line_that_systemd_ignores(containers):
+    """It says so itself, in the journal of the host's PID 1 with the name of the unit."""
+    containers.configure("web", f"export A=b\n{ADDRESSES}")
+    containers.start()
+    assert ("Ignoring invalid environment assignment 'export A=b': /etc/containers/web.conf"
+            in containers.journal())
+
+
+def test_files_beyond_64_kib(containers):
+    containers.configure("web", "".join(f"# {number:70}\n" for number in range(1200)) + ADDRESSES)
+    containers.start()
+    assert containers.host.succeeds("ip link show dev ve-web")
 
 
 def first_user(containers):

@@ -464,11 +464,9 @@ TEST_CASE("a network namespace that exists excludes every pair") {
     CHECK(web_faults({"NETWORK_NAMESPACE_PATH=", excluded}).empty());
     CHECK(web_faults({kSet, excluded.substr(0, excluded.find('=') + 1)}).empty());
   }
-  for (const std::string_view excluded : {"PRIVATE_NETWORK=1", "HOST_PORT=80"}) {
-    CAPTURE(excluded);
-    CHECK(web_faults({kSet, excluded}) == Lines{exclusion(excluded)});
-  }
-  for (const std::string_view allowed : {"INTERFACES=a", "MACVLANS=a"}) {
+  CHECK(web_faults({kSet, "HOST_PORT=80"}) == Lines{exclusion("HOST_PORT=80")});
+  for (const std::string_view allowed :
+       {"INTERFACES=a", "MACVLANS=a", "PRIVATE_NETWORK=1", "PRIVATE_NETWORK=0"}) {
     CAPTURE(allowed);
     CHECK(web_faults({kSet, allowed}).empty());
   }
@@ -575,7 +573,6 @@ TEST_CASE("all faults are reported at once, in a fixed order") {
             exclusion("LOCAL_MAC_ADDRESS"),
             exclusion("HOST_BRIDGE"),
             exclusion("EXTRA_VETHS"),
-            exclusion("PRIVATE_NETWORK"),
             exclusion("HOST_PORT"),
             fault(R"(root="x": not valid)", kPath),
             fault(R"(PRIVATE_NETWORK="x": neither 1 nor 0)", kFlag),
@@ -870,6 +867,35 @@ TEST_CASE("which variables give a container a network of its own") {
   }
 }
 
+TEST_CASE("that the host's network is asked for in vain is a warning") {
+  const auto warning = [](std::string_view name) {
+    return Lines{fmt::format(
+        "PRIVATE_NETWORK=0 has no effect: {} gives the container a network of its own", name)};
+  };
+  for (const std::string_view own :
+       {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS6=fd00::2", "HOST_BRIDGE=br0", "MTU=1500",
+        "EXTRA_VETHS=lan0", "INTERFACES=a", "MACVLANS=a", "NETWORK_NAMESPACE_PATH=/a"}) {
+    CAPTURE(own);
+    CHECK(web({"PRIVATE_NETWORK=0", own}).warnings == warning(name_of(own)));
+    CHECK(web({"PRIVATE_NETWORK=1", own}).warnings.empty());
+    CHECK(web({own}).warnings.empty());
+  }
+  for (const std::string_view shared : {"", "INTERFACES=", "INTERFACES= ", "CAPABILITIES=all"}) {
+    CAPTURE(shared);
+    CHECK(web({"PRIVATE_NETWORK=0", shared}).warnings.empty());
+  }
+}
+
+TEST_CASE("that the values of the unit are emptied is a warning") {
+  CHECK(
+      web({"PRIVATE_NETWORK=", "PRIVATE_USERS="}).warnings ==
+      Lines{"PRIVATE_NETWORK is empty, so the container shares the host's network; wanted: 1 or 0",
+            "PRIVATE_USERS is empty, so root of the container is root of the host; wanted: pick "
+            "or no"});
+  CHECK(web({"PRIVATE_NETWORK=", "LOCAL_ADDRESS=10.0.0.2"}).warnings.empty());
+  CHECK(web({"PRIVATE_NETWORK=1", "PRIVATE_NETWORK=", "PRIVATE_USERS=no"}).warnings.empty());
+}
+
 TEST_CASE("a signal has its name with SIG or without") {
   for (const std::string name :
        {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "ABRT", "BUS",   "FPE",  "KILL",  "USR1", "SEGV",
@@ -913,19 +939,6 @@ TEST_CASE("a misspelt variable is a fault of the programs that act on it") {
               fault(R"("local_address" is not a variable)", "LOCAL_ADDRESS")});
   CHECK(web_faults({"HOST_ADDRESS\xff=x"}) ==
         Lines{fault(R"("HOST_ADDRESS\xff" is not a variable)", "HOST_ADDRESS")});
-}
-
-TEST_CASE("whether a configuration names a variable that the unit does not set") {
-  for (const Assignments& none :
-       {Assignments{}, {"INSTANCE=web", "root=/srv/web"}, {"PATH=/bin", "LOCAL=1", "STAGE=2"}})
-    CHECK_FALSE(names_variables(Environment(none)));
-  for (const Variable& known : kVariables) {
-    CAPTURE(known.name);
-    const std::string empty = std::string(known.name) + '=';
-    CHECK(
-        names_variables(Environment({"INSTANCE=web", empty})) ==
-        (known.name != "INSTANCE" && known.name != "root" && known.name != "LITERAL_NSPAWN_FLAGS"));
-  }
 }
 
 TEST_CASE("a huge value makes a short message") {
