@@ -273,7 +273,7 @@ LINKS_UNITS  = $(UNITDIR)/container-links.socket $(UNITDIR)/container-links.serv
 MODULES_FILE = $(MODULESDIR)/container-init.conf
 TMPFILES     = $(TMPFILESDIR)/container-init.conf
 UDEV_RULES   = $(UDEVRULESDIR)/90-container-init.rules
-NETWORK_FILE = $(NETWORKDIR)/00-00-container-init.network
+NETWORK_FILE = $(NETWORKDIR)/79-container-init.network
 INTEGRATION  = $(UNIT_FILE) $(LINKS_UNITS) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE)
 PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN7:%=$(MANDIR)/man7/%) $(MAN8:%=$(MANDIR)/man8/%)
 

@@ -18,6 +18,7 @@
 #include "common/network/rtnetlink.h"
 #include "hooks/host_end.h"
 #include "hooks/link_claims.h"
+#include "hooks/networkd.h"
 #include "hooks/requirements.h"
 
 using namespace container_init;
@@ -35,9 +36,10 @@ constexpr std::string_view kUsage =
     "                 wait that long at most for the links to appear; default 0\n"
     "      --all      the same for every container that runs, as it was started, as\n"
     "                 far as its links and bridges exist; no variable is read\n"
-    "      --changes  the same for those whose links lose addresses or routes or are\n"
-    "                 brought up, or whose bridge is; standard input is a socket of\n"
-    "                 rtnetlink(7) that reports it: that of container-links.socket\n"
+    "      --changes  the same for those whose links lose addresses, routes or their\n"
+    "                 bridge or are brought up, or whose bridge is; standard input is\n"
+    "                 a socket of rtnetlink(7) that reports it: that of\n"
+    "                 container-links.socket\n"
     "  -h, --help     print this\n"
     "  -V, --version  print the version\n"
     "\n"
@@ -82,14 +84,17 @@ void reconnect(Network network, const Options& options) {
 }
 
 // systemd-nspawn still has the environment that start was given. Gives the status of the last
-// container that could not be connected.
-int reconnect(const std::set<pid_t>& containers, const Options& options, const Log& log) {
+// container that could not be connected. `links` gets the names of their links.
+int reconnect(const std::set<pid_t>& containers, const Options& options, const Log& log,
+              LinkNames& links) {
   int status = 0;
   for (const pid_t nspawn : containers) {
     const auto text = read_file(fmt::format("/proc/{}/environ", nspawn));
     if (!text) continue;  // has ended
     const int failed = report_errors(log, [&] {
-      reconnect(parse_host_network(Environment(split_list(*text, '\0'))), options);
+      const Network network = parse_host_network(Environment(split_list(*text, '\0')));
+      links.merge(host_links(network));
+      reconnect(network, options);
       return 0;
     });
     if (failed != 0) status = failed;
@@ -111,22 +116,41 @@ std::set<pid_t> find_concerned(Rtnetlink& rtnetlink, const LossEvents::Losses& l
   return concerned;
 }
 
-// Long enough that a process is not started for each of many changes.
+int reconnect_all(const Options& options, const Log& log) {
+  LinkNames links;
+  return reconnect(find_claimants(), options, log, links);
+}
+
+// A file of the administrator's for the link may be meant, or be one for all links, which takes
+// from the link what is ours. The healing has put it back.
+void name_files_of_networkd(Rtnetlink& rtnetlink, const LinkNames& names, const Log& log) {
+  for (const auto& [name, link] : find_links(rtnetlink, names))
+    if (const auto file = file_of_networkd(link.index))
+      log.notice(
+          fmt::format("{} configures {} too; where it should not: Property=!CONTAINER_INIT=1 "
+                      "in its [Match], systemd.network(5)",
+                      *file, name));
+}
+
+// Long enough that a process is not started for each of many changes, and that systemd-networkd has
+// looked at a new link.
 constexpr std::chrono::seconds kPatience{1};
 
 int follow_changes(const Options& options, const Log& log) {
   LossEvents events(STDIN_FILENO);
   Rtnetlink rtnetlink;
+  LinkNames links;
   int status = 0;
   while (const auto losses = events.wait(kPatience)) {
-    const int failed = reconnect(find_concerned(rtnetlink, *losses), options, log);
+    const int failed = reconnect(find_concerned(rtnetlink, *losses), options, log, links);
     if (failed != 0) status = failed;
   }
+  name_files_of_networkd(rtnetlink, links, log);
   return status;
 }
 
 int run(const Options& options, const Log& log) {
-  if (options.all) return reconnect(find_claimants(), options, log);
+  if (options.all) return reconnect_all(options, log);
   if (options.changes) return follow_changes(options, log);
   const Network network = parse_host_network(Environment(environ));
   if (options.dry_run) {

@@ -122,8 +122,9 @@ const Header* header_of(std::span<const std::byte> message, std::uint16_t type) 
 }
 
 // Above the highest type of an attribute that is asked for.
-constexpr std::size_t kTypes = 19;
-static_assert(kTypes > IFLA_LINKINFO && kTypes > RTA_TABLE && kTypes > IFA_ADDRESS);
+constexpr std::size_t kTypes = IFLA_LINK_NETNSID + 1;
+static_assert(kTypes > IFLA_LINKINFO && kTypes > IFLA_LINK && kTypes > RTA_TABLE &&
+              kTypes > IFA_ADDRESS);
 
 // Attributes by type; those of higher types are ignored.
 class Attributes {
@@ -238,6 +239,8 @@ int decode_loss(std::span<const std::byte> message) {
     return static_cast<int>(removed->ifa_index);
   if (header_of<rtmsg>(message, RTM_DELROUTE))
     return static_cast<int>(Attributes(message, sizeof(rtmsg)).number(RTA_OIF));
+  if (const auto* port = header_of<ifinfomsg>(message, RTM_DELLINK))
+    return port->ifi_family == AF_BRIDGE ? port->ifi_index : 0;
   const auto* link = header_of<ifinfomsg>(message, RTM_NEWLINK);
   return link && (link->ifi_change & link->ifi_flags & IFF_UP) != 0 ? link->ifi_index : 0;
 }
@@ -246,9 +249,14 @@ std::optional<Link> decode_link(std::span<const std::byte> message) {
   const auto* header = header_of<ifinfomsg>(message, RTM_NEWLINK);
   if (!header) return std::nullopt;
   const Attributes attributes(message, sizeof(ifinfomsg));
-  return Link{header->ifi_index, attributes.text(IFLA_IFNAME),
+  // Of a veth whose other end is in another namespace, the kernel names that too.
+  const bool is_apart = attributes.get(IFLA_LINK_NETNSID, MNL_TYPE_U32) != nullptr;
+  return Link{header->ifi_index,
+              attributes.text(IFLA_IFNAME),
               kind_of(attributes.get(IFLA_LINKINFO, MNL_TYPE_NESTED)),
-              (header->ifi_flags & kLowerUp) != 0, (header->ifi_flags & IFF_UP) != 0};
+              (header->ifi_flags & kLowerUp) != 0,
+              (header->ifi_flags & IFF_UP) != 0,
+              is_apart ? 0 : static_cast<int>(attributes.number(IFLA_LINK))};
 }
 
 std::optional<Route> decode_route(std::span<const std::byte> message) {

@@ -44,7 +44,7 @@ Message encode_dump_routes(Family family);
 Message encode(const Operation& operation, const Links& links);
 
 // The index of a link that may lack what is to be configured on it: an address or a route was
-// removed, or the link was brought up. 0 for all other messages.
+// removed, or the link was taken out of a bridge or brought up. 0 for all other messages.
 int decode_loss(std::span<const std::byte> message);
 
 // Nothing if the message has another type or is malformed.

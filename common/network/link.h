@@ -14,6 +14,7 @@ struct Link {
   std::string kind;  // "veth", "bridge", ...; empty for a physical device
   bool carrier = false;
   bool is_up = false;  // as an administrator sets it
+  int peer = 0;        // of a veth: the index of its other end, if that is in the same namespace
 };
 
 using LinkNames = std::set<std::string>;

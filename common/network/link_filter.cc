@@ -153,6 +153,10 @@ std::vector<sock_filter> make_loss_filter() {
   filter.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, in_header(offsetof(rtmsg, rtm_protocol))));
   filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_BOOT, 0, 1));
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
+  skip_unless_type(filter, RTM_DELLINK, 3);  // of AF_BRIDGE: a port has left its bridge
+  filter.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, in_header(offsetof(ifinfomsg, ifi_family))));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 0, 1));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
   skip_unless_type(filter, RTM_NEWLINK, 7);
   drop_unless_up(filter, offsetof(ifinfomsg, ifi_flags));
   drop_unless_up(filter, offsetof(ifinfomsg, ifi_change));

@@ -98,6 +98,9 @@ let
       config = {
         unusedScript = optionals startsScript (map (definition: toString definition.file) (added options.script));
         inherit environment;
+        # It hears of what a link loses from the first moment on.
+        wants = [ "container-links.socket" ];
+        after = [ "container-links.socket" ];
         # nixos-container makes the system of a flake.
         path = optional hasFlake nixos-container;
         serviceConfig = mkMerge [

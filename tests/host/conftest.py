@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests on a whole systemd host, which tests/host/run boots."""
 
+import contextlib
 import pathlib
 import time
 
@@ -73,15 +74,17 @@ def debian(container):
 
 @pytest.fixture
 def networkd():
-    """Runs it, with a file for every link where that is asked for."""
-    files = pathlib.Path("/run/systemd/network")
+    """Runs it, with a file of an administrator's where that is asked for."""
+    with contextlib.ExitStack() as undo:
 
-    def start(catch_all=""):
-        files.mkdir(exist_ok=True)
-        if catch_all:
-            (files / "00-all.network").write_text(catch_all)
-        hosts.succeed("systemctl", "start", "systemd-networkd.service")
+        def start(text="", name="10-all.network"):
+            files = pathlib.Path("/run/systemd/network")
+            files.mkdir(exist_ok=True)
+            if text:
+                (files / name).write_text(text)
+                undo.callback((files / name).unlink)
+            hosts.succeed("systemctl", "start", "systemd-networkd.service")
+            return files / name
 
-    yield start
-    (files / "00-all.network").unlink(missing_ok=True)
+        yield start
     hosts.succeed("systemctl", "stop", "systemd-networkd.service", "systemd-networkd.socket")

@@ -4,11 +4,13 @@
 import contextlib
 import pathlib
 import shutil
+import signal
+import subprocess
 
 import pytest
 
 from container import wait_until
-from host import (LONG, PAIR, ROOTS, View, assert_reachable, pair, run, succeed)
+from host import (LONG, PAIR, ROOTS, View, assert_reachable, journal, pair, run, succeed)
 
 LONG_NAME = "a-name-that-is-forty-characters-long-111"
 NETWORK = pathlib.Path("/run/systemd/network")
@@ -16,11 +18,12 @@ CATCH_ALL = """\
 [Match]
 Type=ether
 Kind=!bridge
-
+{}
 [Network]
 DHCP=yes
 LinkLocalAddressing=yes
 """
+SPARED = "Property=!CONTAINER_INIT=1\n"
 
 
 class Foreign:
@@ -79,6 +82,22 @@ def wait_until_served(host, link):
                seconds=LONG)
 
 
+class Gap:
+    """How long an address does not answer while somebody does something."""
+
+    PAUSE = 0.1
+
+    def __init__(self, host, address):
+        self._ping = host.start_waiting(["ping", "-D", "-O", "-n", "-i", self.PAUSE, address], {}, stdout=subprocess.PIPE)
+
+    def close(self):
+        """Seconds, at most."""
+        self._ping.send_signal(signal.SIGINT)
+        answers = [float(line[1:line.index("]")]) for line in self._ping.communicate(timeout=LONG)[0].splitlines()
+                   if " bytes from " in line]
+        return max(later - earlier for earlier, later in zip(answers, answers[1:]))
+
+
 def kept(host, links):
     """What must stay as it is."""
     return [(host.link(link)["flags"], host.link(link).get("master"), host.addresses(link))
@@ -95,7 +114,7 @@ UPHEAVALS = [["networkctl", "reload"],
 
 
 @pytest.mark.parametrize("catch_all", [pytest.param("", id="default", marks=pytest.mark.emulated),
-                                       pytest.param(CATCH_ALL, id="catch-all")])
+                                       pytest.param(CATCH_ALL.format(SPARED), id="spared")])
 def test_links_are_left_alone(host, container, foreign, networkd, catch_all):
     """Those of short, long and any other names, in a bridge too; and only those."""
     host.add_bridge("br0", "10.3.0.1/24")
@@ -128,6 +147,35 @@ def test_links_are_left_alone(host, container, foreign, networkd, catch_all):
                     if route[0] == "default" and route[1] not in web.hosts()]
 
 
+def wait_until_told(since, file, link):
+    """One line names the file."""
+    notice = f"{file} configures {link} too; where it should not: Property=!CONTAINER_INIT=1 in its [Match], systemd.network(5)"
+    wait_until(lambda: notice in journal(since), pause=0.1, seconds=LONG)
+
+
+def test_catch_all_is_named_and_cuts_nobody_off(host, container, networkd, record_property):
+    """A file of the administrator's for all links, which takes from ours what it does not know."""
+    host.add_bridge("br0", "10.3.0.1/24")
+    file = networkd(CATCH_ALL.format(""))
+    web = container(**PAIR, EXTRA_VETHS="lan0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2")
+    long = container(LONG_NAME, **pair(2))
+    bridged = container("bridged", HOST_BRIDGE="br0", LOCAL_ADDRESS="10.3.0.2/24")
+    all_of_them = [web, long, bridged]
+    for one in all_of_them:
+        one.start()
+    for one, link in (web, "ve-web"), (web, "lan0"), (long, f"ve-{LONG_NAME}"), (bridged, "vb-bridged"):
+        wait_until_managed(host.link(link)["ifname"])
+        wait_until_told(one.since, file, link)
+    addresses = [address for one in all_of_them for address in one.locals()] + ["10.2.0.2"]
+    gaps = [Gap(host, address) for address in addresses]
+    for command in UPHEAVALS:
+        succeed(*command)
+        wait_until(lambda: host.pings(*addresses), pause=0.1)
+    longest = max(gap.close() for gap in gaps)
+    record_property("longest gap", f"{longest:.2f} s")
+    assert longest < 2
+
+
 BRIDGE = {"br0.netdev": "[NetDev]\nName=br0\nKind=bridge\n",
           "br0.network": "[Match]\nName=br0\n[Network]\nAddress=10.3.0.1/24\nIPv6AcceptRA=no\n"
                          "ConfigureWithoutCarrier=yes\n"}
@@ -150,6 +198,53 @@ def bridge(host, networkd):
 def wait_until_addressed(host):
     wait_until(lambda: "br0" in host.links() and host.addresses("br0") == {"10.3.0.1/24"}, pause=0.1,
                seconds=LONG)
+
+
+MATCH = "[Match]\nName={}\n[Network]\nLinkLocalAddressing=no\n"
+ADDRESSED = MATCH.format("ve-web") + "Address=192.0.2.1/24\n"
+ROUTED = MATCH.format("lan0") + "[Route]\nDestination=198.51.100.0/24\nScope=link\n"
+ISOLATED = MATCH.format("vb-*") + "Bridge=br0\n[Bridge]\nIsolated=yes\n"
+
+
+def has_address(host):
+    return "192.0.2.1/24" in host.addresses("ve-web") and host.pings("10.1.0.2", "fd01::2")
+
+
+def has_route(host):
+    return ("198.51.100.0/24", None, "lan0") in host.routes() and host.pings("10.2.0.2")
+
+
+def is_isolated(host):
+    shown = host.run(["bridge", "-details", "link", "show", "dev", "vb-web"]).stdout
+    return "isolated on" in shown and host.pings("10.3.0.2")
+
+
+@pytest.mark.parametrize("text,link,variables,is_complete", [
+    (ADDRESSED, "ve-web", PAIR, has_address),
+    (ROUTED, "lan0", {"EXTRA_VETHS": "lan0,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2"}, has_route),
+    (ISOLATED, "vb-web", {"HOST_BRIDGE": "br0", "LOCAL_ADDRESS": "10.3.0.2/24"}, is_isolated)],
+    ids=["pair", "extra", "port"])
+def test_file_of_the_administrator_wins(host, container, networkd, bridge, text, link, variables, is_complete):
+    """What it says of a link is done, beside what the container's file says."""
+    file = networkd(text, "50-user.network")
+    succeed("networkctl", "reload")
+    web = container(**variables)
+    web.start()
+    wait_until(lambda: is_complete(host), pause=0.1, seconds=LONG)
+    wait_until_told(web.since, file, link)
+    succeed("systemctl", "restart", "systemd-networkd.service")
+    wait_until(lambda: setup_of(link) == "configured" and is_complete(host), pause=0.1, seconds=LONG)
+
+
+def test_restarted_container_is_put_back(host, container):
+    """The only one, whose end and whose start follow each other at once."""
+    web = container(**PAIR)
+    web.start()
+    for _ in range(3):
+        web.start("restart")
+        host.ip("address flush dev ve-web")
+        wait_until(lambda: host.pings("10.1.0.2", "fd01::2"), pause=0.1, seconds=LONG)
+        assert host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
 
 
 @pytest.mark.parametrize("upheaval", [["systemctl", "restart", "systemd-networkd.service"],

@@ -52,7 +52,7 @@ FOR_OTHER_HOSTS = {
     "share/container-init/tmpfiles.d/container-init.conf": "systemd.tmpfiles.rules of the module",
 }
 # Files that NixOS takes from services.udev.packages and systemd.packages, to which the module adds the package.
-FOR_NIXOS = {"lib/udev/rules.d/90-container-init.rules", "lib/systemd/network/00-00-container-init.network",
+FOR_NIXOS = {"lib/udev/rules.d/90-container-init.rules", "lib/systemd/network/79-container-init.network",
              "lib/systemd/system/container-links.socket",
              "lib/systemd/system/container-links.service"}
 

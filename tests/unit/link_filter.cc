@@ -102,8 +102,9 @@ std::string route_notification(std::uint16_t type, int protocol) {
   return notification(type, header);
 }
 
-std::string link_notification(std::uint16_t type, unsigned flags, unsigned change) {
-  return notification(type, ifinfomsg{AF_UNSPEC, 0, 0, 7, flags, change});
+std::string link_notification(std::uint16_t type, unsigned flags, unsigned change,
+                              unsigned char family = AF_UNSPEC) {
+  return notification(type, ifinfomsg{family, 0, 0, 7, flags, change});
 }
 
 int loss(const std::string& message) {
@@ -192,7 +193,8 @@ TEST_CASE("what a link may lack is heard of") {
   for (const std::string& message :
        {address_notification(RTM_DELADDR), route_notification(RTM_DELROUTE, RTPROT_BOOT),
         link_notification(RTM_NEWLINK, IFF_UP, IFF_UP),
-        link_notification(RTM_NEWLINK, IFF_UP | IFF_RUNNING, ~0U)}) {
+        link_notification(RTM_NEWLINK, IFF_UP | IFF_RUNNING, ~0U),
+        link_notification(RTM_DELLINK, IFF_UP, 0, AF_BRIDGE)}) {
     CHECK(socket.passes(message));
     CHECK(loss(message) == 7);
   }
@@ -205,6 +207,7 @@ TEST_CASE("what a link gets, and what takes nothing from it, is not heard of") {
         link_notification(RTM_NEWLINK, 0, IFF_UP), link_notification(RTM_NEWLINK, 0, ~0U),
         link_notification(RTM_NEWLINK, IFF_UP, 0),
         link_notification(RTM_NEWLINK, IFF_UP, IFF_PROMISC),
+        link_notification(RTM_NEWLINK, IFF_UP, 0, AF_BRIDGE),
         link_notification(RTM_DELLINK, IFF_UP, IFF_UP)}) {
     CHECK_FALSE(socket.passes(message));
     CHECK(loss(message) == 0);
