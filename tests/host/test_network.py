@@ -317,6 +317,22 @@ def test_long_name(host, container):
     assert_reachable(host, web)
 
 
+@pytest.mark.parametrize("link,variables", [("ai0", {"EXTRA_VETHS": "ai0"}), ("ve-once", PAIR)],
+                         ids=["extra", "main"])
+def test_two_with_one_link(host, container, once, link, variables):
+    """The second one fails, with the name of the first one, which keeps the link."""
+    web = container("web", EXTRA_VETHS=link)
+    web.start()
+    before = host.link(link)
+    other = container(once, **variables)
+    assert other.try_start().returncode != 0
+    assert other.property("ExecMainStatus") == "78"
+    assert f"link {link} belongs to container web, which runs" in other.journal()
+    assert host.link(link) == before
+    web.stop()
+    other.start()
+
+
 def test_two_with_one_address(host, container, once):
     """The second one fails, and not at a timeout; the first one goes on."""
     web = container("web", **PAIR)

@@ -116,6 +116,30 @@ def test_never_deletes_what_is_no_veth(network, kind):
                            "end of a pair\n")
 
 
+@pytest.mark.parametrize("link,variables", [("ve-web", PAIR), ("ai0", {"EXTRA_VETHS": "ai0"})])
+def test_never_deletes_a_pair_of_the_host(network, link, variables):
+    """Somebody has made it between two bridges, or for a program that he runs."""
+    network.add_pair("lan0", "host0")
+    network.host.ip(f"link add {link} type veth peer name other")
+    with network.host.unchanged():
+        for arguments in [], ["--dry-run"]:
+            done = network.pre_start({**variables, "EXTRA_VETHS": f"lan0 {variables.get('EXTRA_VETHS', '')}"}, *arguments)
+            assert (done.returncode, done.stdout) == (78, "")
+            assert done.stderr == (f"pre-start: link {link} is an end of a pair whose other end, other, is on the "
+                                   "host too, and so no container's\n")
+
+
+def test_names_a_device_that_came_back(network):
+    """A device of INTERFACES keeps the name that the other container gave it. The loopback stands for it."""
+    network.host.ip("link set lo name ve-web")
+    with network.host.unchanged():
+        done = network.pre_start(PAIR)
+    assert done.returncode == 78
+    assert done.stderr == ("pre-start: link ve-web is a device, not a veth, and so not an end of a pair; one of "
+                           "INTERFACES that has come back from a container keeps its name of there: "
+                           "ip link set ve-web name NEW\n")
+
+
 def test_never_deletes_the_loopback(network):
     with network.host.unchanged():
         done = network.pre_start({"EXTRA_VETHS": "lo"})
