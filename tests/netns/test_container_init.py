@@ -239,3 +239,22 @@ def test_dry_run_prints_what_ip_accepts(network):
     network.container.ip(*(line.removeprefix("ip ") for line in done.stdout.splitlines()))
     assert_end(network.container, "eth0", variables, has_default=True)
     assert_end(network.container, "lan0", EXTRA_PAIRS["dual-stack"]["lan0"], has_default=False)
+
+
+LINK_IN_THE_PLACE_OF_A_FILE = """\
+mount -n -t tmpfs tmpfs /run
+mkdir -p /run/systemd/network
+ln -s /run/other /run/systemd/network/zz-container-init-eth0.network
+exec "$@"
+"""
+
+
+def test_writes_through_no_symbolic_link(network, build, skip_without):
+    """As the first process, which writes files for systemd-networkd: a bind may have brought its /run."""
+    skip_without("mounts")
+    network.add_pair("ve-web", "host0")
+    done = network.container.run(
+        ["unshare", "--pid", "--fork", "--mount", "sh", "-euc", LINK_IN_THE_PLACE_OF_A_FILE, "sh",
+         build / "container-init", "/bin/sh", "-c", "test ! -e /run/other"], DUAL_STACK)
+    assert done.returncode == 0
+    assert "zz-container-init-eth0.network: Too many levels of symbolic links" in done.stderr
