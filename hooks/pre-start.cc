@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/exec.h"
 #include "common/base/file.h"
+#include "common/base/notify.h"
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
@@ -23,7 +24,6 @@
 #include "hooks/dhcpcd.h"
 #include "hooks/link_claims.h"
 #include "hooks/machined.h"
-#include "hooks/notify.h"
 #include "hooks/requirements.h"
 #include "hooks/unix_export.h"
 

@@ -11,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/base/exec.h"
+#include "common/base/notify.h"
 #include "common/base/program.h"
 #include "common/base/stop_signal.h"
 #include "common/config/config.h"
@@ -106,7 +107,7 @@ void configure_network(const Network& network, const Log& log) {
   if (network.wait_carrier.count() > 0) wait_for_carrier(rtnetlink, network, log);
 }
 
-int run(const Options& options, const Log& log) {
+int configure_and_execute(const Options& options, const Log& log) {
   const Network network = parse_network(Environment(environ));
   if (options.dry_run) {
     print(ip_commands(make_container_plan(network)));
@@ -116,6 +117,13 @@ int run(const Options& options, const Log& log) {
   if (getpid() == 1) write_networkd_files(network, log);  // else /run is not a container's
   if (is_stop_signal_pending()) return 0;
   exec_program(options.operands);
+}
+
+// systemd-nspawn shows the status of its PID 1. As PID 2, with --as-pid2, this program speaks for
+// that.
+int run(const Options& options, const Log& log) {
+  return run_with_status([&] { return configure_and_execute(options, log); },
+                         "container-init: ", getpid() == 2 ? 1 : getpid());
 }
 
 }  // namespace

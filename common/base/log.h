@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lines on standard error, for a terminal or the journal.
+// Lines for a terminal or the journal.
 #pragma once
 
 #include <string>
@@ -7,13 +7,10 @@
 
 namespace container_init {
 
-// Whether JOURNAL_STREAM says that the descriptor leads to the journal, systemd.exec(5).
-bool is_journal(int fd);
-
 class Log {
  public:
-  // `program` begins every line. If JOURNAL_STREAM names standard error, systemd.exec(5), the level
-  // precedes it as sd-daemon(3) describes.
+  // `program` begins every line. The lines go to standard error; where JOURNAL_STREAM says that
+  // this is the journal, systemd.exec(5), they go there by its own protocol, with their level.
   explicit Log(std::string_view program);
 
   void error(std::string_view text) const { write('3', text); }
@@ -26,5 +23,9 @@ class Log {
   std::string program_;
   bool to_journal_;
 };
+
+// A message in the journal's native protocol, systemd.io/JOURNAL_NATIVE_PROTOCOL. `level` is a
+// digit as in syslog(3). False where no journal takes it.
+bool send_to_journal(std::string_view identifier, char level, std::string_view text);
 
 }  // namespace container_init

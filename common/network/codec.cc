@@ -16,9 +16,6 @@
 namespace container_init {
 namespace {
 
-// IFF_LOWER_UP of linux/if.h, which cannot be included beside net/if.h.
-constexpr unsigned kLowerUp = 1U << 16;
-
 std::span<const std::uint8_t> bytes_of(const Address& address) {
   return std::span(address.bytes).first(address.size());
 }
@@ -254,7 +251,7 @@ std::optional<Link> decode_link(std::span<const std::byte> message) {
   return Link{header->ifi_index,
               attributes.text(IFLA_IFNAME),
               kind_of(attributes.get(IFLA_LINKINFO, MNL_TYPE_NESTED)),
-              (header->ifi_flags & kLowerUp) != 0,
+              (header->ifi_flags & IFF_RUNNING) != 0,
               (header->ifi_flags & IFF_UP) != 0,
               is_apart ? 0 : static_cast<int>(attributes.number(IFLA_LINK))};
 }

@@ -108,8 +108,13 @@ let
             # One process, whose exit status keeps a faulty configuration from being tried again.
             ExecStart = "${program "pre-start"} ${program "start"}";
             RestartPreventExitStatus = mkDefault "64 78 126 127";
+            # What a container prints has no levels of its own.
+            SyslogLevelPrefix = mkDefault false;
+            # For what start needs while the container starts; systemd removes it with the unit.
+            RuntimeDirectory = [ "container-init/%i" ];
           })
-          (mkIf (stock options.postStart != [ ]) {
+          # start configures the host's end itself.
+          (mkIf (!startsScript && stock options.postStart != [ ]) {
             ExecStartPost = mkBefore [ (program "post-start") ];
           })
         ];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A systemd-nspawn that runs, or that this process is about to become.
+// A systemd-nspawn that runs, or that this process is about to become, and its container.
 #pragma once
 
 #include <sys/types.h>
@@ -18,9 +18,21 @@ struct NspawnProcess {
   bool sends_stop_signal = false;        // as its kill signal
 };
 
-// Waits until the container's PID 1 keeps the stop signal, as container-init does and
-// systemd-nspawn's own init: from then on a stop is not lost, and the program's file is no longer
-// looked up. Gives a pidfd of PID 1; not open where systemd-nspawn has ended before.
-Descriptor wait_for_init(const NspawnProcess& nspawn);
+// PID 1 of the container.
+struct Leader {
+  pid_t process = 0;  // 0: not known
+  Descriptor pidfd{};
+};
+
+// The process that systemd-nspawn names. Not known where it has ended already.
+Leader open_leader(const NspawnProcess& nspawn, pid_t process);
+
+// Whether PID 1 keeps the stop signal, as container-init does and systemd-nspawn's own init: from
+// then on a stop is not lost.
+bool keeps_stop_signal(const NspawnProcess& nspawn, const Leader& leader);
+
+// Whether the container executes a program of its own, as PID 1 or below systemd-nspawn's own init,
+// --as-pid2. True as well where that cannot be known, with a kernel without CONFIG_PROC_CHILDREN.
+bool executes_own_program(const NspawnProcess& nspawn, const Leader& leader);
 
 }  // namespace container_init

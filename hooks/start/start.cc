@@ -14,19 +14,18 @@
 #include "common/base/error.h"
 #include "common/base/exec.h"
 #include "common/base/file.h"
+#include "common/base/notify.h"
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "common/network/plan.h"
 #include "hooks/link_claims.h"
-#include "hooks/notify.h"
 #include "hooks/requirements.h"
 #include "hooks/start/nix.h"
+#include "hooks/start/notify_socket.h"
 #include "hooks/start/nspawn.h"
-#include "hooks/start/plain_journal_output.h"
 #include "hooks/start/preparation.h"
-#include "hooks/start/program_copy.h"
 #include "hooks/start/root.h"
 #include "hooks/start/root_checks.h"
 #include "hooks/start/waiter.h"
@@ -40,7 +39,8 @@ constexpr std::string_view kUsage =
     "\n"
     "Prepares the root directory of the container INSTANCE and executes\n"
     "systemd-nspawn. A process that it leaves behind configures the host's end of the\n"
-    "links when they appear, as post-start does.\n"
+    "links when they appear, as post-start does, and tells the service manager that\n"
+    "the container is ready.\n"
     "\n"
     "  -n, --dry-run  print the commands that would do the same, and do nothing\n"
     "  -h, --help     print this\n"
@@ -58,23 +58,19 @@ std::string directory_of_this_program() {
   return self->substr(0, self->rfind('/'));
 }
 
-// The paths of the two programs that a start needs. container-init is in the directory of start.
-struct Programs {
-  std::string nspawn;
-  std::string container_init;
-};
-
-Programs find_programs() {
-  Programs found;
-  found.nspawn = find_program("systemd-nspawn");
-  if (found.nspawn.empty())
+std::string find_nspawn() {
+  std::string found = find_program("systemd-nspawn");
+  if (found.empty())
     throw Error(Exit::not_found,
                 "cannot find systemd-nspawn in PATH: Debian and Fedora have it in the package "
                 "systemd-container");
-  found.container_init = directory_of_this_program() + "/container-init";
-  if (access(found.container_init.c_str(), X_OK) != 0)
-    throw system_error(errno, "find " + found.container_init, "it belongs beside start",
-                       Exit::not_found);
+  return found;
+}
+
+std::string find_container_init() {
+  std::string found = directory_of_this_program() + "/container-init";
+  if (access(found.c_str(), X_OK) != 0)
+    throw system_error(errno, "find " + found, "it belongs beside start", Exit::not_found);
   return found;
 }
 
@@ -96,53 +92,45 @@ std::string as_shell_command(const std::vector<std::string>& command) {
 struct Start {
   const Environment& environment;
   const Config& config;
-  Programs programs;
-  std::optional<Root> root;  // as it is; nothing where it is yet to be made
-  Nix nix;
-  BoundProgram bound;
-  std::string reason_against_journal_link;
+  std::string nspawn;
+  std::string container_init;
+  std::optional<Root> root{};  // as it is; nothing where it is yet to be made
+  Nix nix{};
+  std::string reason_against_journal_link{};
   bool opens_all_families = false;
 };
 
-BoundProgram bound_program(const Config& config, const Nix& nix, const Programs& programs) {
-  const std::string& program = programs.container_init;
-  if (sees_program(nix, program) || !needs_copy(config, program)) return {.path = program};
-  return {.path = copy_path(config, program), .is_copy = true};
-}
-
 std::vector<std::string> nspawn_command(const Start& start, const Nix& nix) {
   return make_nspawn_command(start.config, start.environment, nix,
-                             {.container_init = start.bound.path,
+                             {.container_init = start.container_init,
                               .links_journal = start.reason_against_journal_link.empty(),
                               .opens_all_families = start.opens_all_families});
 }
 
 Start check_all(const Environment& environment, const Config& config) {
   require_root(config);
-  Start start{environment, config, find_programs(), open_root(config), {}, {}, {}, false};
+  Start start{.environment = environment,
+              .config = config,
+              .nspawn = find_nspawn(),
+              .container_init = find_container_init(),
+              .root = open_root(config)};
   if (start.root) {
     refuse_traps(config, *start.root);
     start.reason_against_journal_link = reason_against_journal_link(*start.root);
   }
   start.nix = look_at_nix(config);
-  start.bound = bound_program(config, start.nix, start.programs);
-  start.opens_all_families = opens_all_families(config, start.programs.nspawn);
+  start.opens_all_families = opens_all_families(config, start.nspawn);
   require_system(config, start.root, stage2_command(config, start.nix).front(),
                  nspawn_command(start, start.nix));
   return start;
 }
 
 void print_all(const Start& start) {
-  const BoundProgram& bound = start.bound;
   print(preparation_commands(start.config, start.root, start.nix));
-  if (bound.is_copy)
-    print(fmt::format("install -m 755 {} {}\n", shell_quote(start.programs.container_init),
-                      shell_quote(bound.path)));
   print(claim_commands(host_links(start.config.network)));
   print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + as_shell_command(nspawn_command(start, start.nix)));
   const Plan plan = make_host_plan(start.config.network);
-  if (bound.is_copy || !plan.empty()) print("# when systemd-nspawn has made the links:\n");
-  if (bound.is_copy) print(fmt::format("rm {}\n", shell_quote(bound.path)));
+  if (!plan.empty()) print("# when systemd-nspawn has made the links:\n");
   print(ip_commands(plan));
 }
 
@@ -152,7 +140,7 @@ std::vector<std::string> prepare_all(const Start& start, const Log& log) {
   if (!start.reason_against_journal_link.empty())
     log.warning("the journal is not linked to the host's: " + start.reason_against_journal_link);
   auto command = nspawn_command(start, nix);
-  command.front() = start.programs.nspawn;
+  command.front() = start.nspawn;
   return command;
 }
 
@@ -160,11 +148,14 @@ std::vector<std::string> prepare_all(const Start& start, const Log& log) {
   const auto command = prepare_all(start, log);
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   unsetenv("RUNTIME_DIRECTORY");  // of the unit; systemd-nspawn 262 would keep what it shares there
-  std::optional<ProgramCopy> copy;
-  if (start.bound.is_copy) copy.emplace(start.programs.container_init, start.bound.path);
   claim_links(host_links(start.config.network), getpid());  // which execve(2) keeps
-  leave_waiter(start.config, start.bound, log);
-  const PlainJournalOutput output("container " + start.config.instance);
+  const NotifySocket socket(start.config.instance);
+  notify_status("waiting for systemd-nspawn");
+  leave_waiter(start.config,
+               {.container_init = start.container_init,
+                .stage2 = stage2_command(start.config, start.nix).front()},
+               socket, log);
+  const NotifySocket::Use use(socket);
   exec_program(command);
 }
 

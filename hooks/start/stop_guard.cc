@@ -2,13 +2,8 @@
 #include "hooks/start/stop_guard.h"
 
 #include <signal.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <cstdlib>
-#include <string>
-
-#include <fmt/core.h>
+#include <algorithm>
 
 #include "common/base/stop_signal.h"
 #include "hooks/pidfd.h"
@@ -17,22 +12,26 @@
 namespace container_init {
 namespace {
 
+using std::chrono::milliseconds;
+
 // systemd's SIGCONT follows its SIGTERM; it may be interrupted between the two.
-constexpr std::chrono::milliseconds kBetweenSignals{100};
+constexpr milliseconds kBetweenSignals{100};
 
 bool was_asked_to_stop(pid_t nspawn) {
   const auto status = status_of(nspawn);
   return status && contains_signal(status->pending, SIGCONT);
 }
 
-}  // namespace
-
-bool can_guard_stop() {
-  const std::string own = std::to_string(getpid());
-  const char* process = std::getenv("SYSTEMD_EXEC_PID");
-  return process != nullptr && process == own &&
-         access(fmt::format("/proc/self/task/{}/children", own).c_str(), R_OK) == 0;
+void repeat_stop(const NspawnProcess& nspawn, const Leader& leader) {
+  if (!was_asked_to_stop(nspawn.process)) return;
+  if (nspawn.sends_stop_signal) {
+    send_signal(leader.pidfd, kStopSignal);
+  } else {
+    send_signal(nspawn.pidfd, SIGTERM);
+  }
 }
+
+}  // namespace
 
 void keep_trace_of_stop() {
   sigset_t set;
@@ -41,15 +40,23 @@ void keep_trace_of_stop() {
   sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-void repeat_lost_stop(const NspawnProcess& nspawn) {
-  const Descriptor init = wait_for_init(nspawn);
-  if (!init.is_open()) return;
-  if (ends_within(nspawn.pidfd, kBetweenSignals) || !was_asked_to_stop(nspawn.process)) return;
-  if (nspawn.sends_stop_signal) {
-    send_signal(init, kStopSignal);
-  } else {
-    send_signal(nspawn.pidfd, SIGTERM);
-  }
+std::optional<milliseconds> StopGuard::look(const NspawnProcess& nspawn, const Leader& leader) {
+  if (done_ || leader.process == 0) return std::nullopt;
+  const auto now = Clock::now();
+  if (!kept_since_ && keeps_stop_signal(nspawn, leader)) kept_since_ = now;
+  if (!kept_since_) return next_pause(now - begin_);
+  const auto left = std::chrono::ceil<milliseconds>(*kept_since_ + kBetweenSignals - now);
+  if (left.count() > 0) return left;
+  repeat_stop(nspawn, leader);
+  done_ = true;
+  return std::nullopt;
+}
+
+// An eighth of that time: many containers that start slowly, all at once, must not be slowed
+// further by those that watch them.
+milliseconds next_pause(std::chrono::steady_clock::duration elapsed) {
+  return std::clamp(std::chrono::duration_cast<milliseconds>(elapsed / 8), milliseconds{1},
+                    milliseconds{250});
 }
 
 }  // namespace container_init

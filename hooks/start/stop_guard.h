@@ -9,21 +9,32 @@
 // executed and so stays pending there: whoever looks at it later sees that a stop was asked for.
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 #include "hooks/start/nspawn_process.h"
 
 namespace container_init {
 
-// Whether this is the process of a unit, which systemd stops with SIGTERM, and the kernel lists
-// children (CONFIG_PROC_CHILDREN). systemd sets SYSTEMD_EXEC_PID to the process, systemd.exec(5);
-// by hand there is no guard, as a shell sends SIGCONT for its own reasons.
-bool can_guard_stop();
-
 // Blocks SIGCONT, also across execve(2).
 void keep_trace_of_stop();
 
-// In another process: waits until a stop reaches the container, and repeats it where it was asked
-// for before. Where the kill signal is not the one that container-init keeps, systemd-nspawn is
-// asked a second time, and ends at once. Returns also when systemd-nspawn ends.
-void repeat_lost_stop(const NspawnProcess& nspawn);
+// In another process.
+class StopGuard {
+ public:
+  // When to look again, from now; nothing while PID 1 is not known, and once a stop reaches the
+  // container, and one that was asked for before has been repeated. Where the kill signal is not
+  // the one that container-init keeps, systemd-nspawn is asked a second time, and ends at once.
+  std::optional<std::chrono::milliseconds> look(const NspawnProcess& nspawn, const Leader& leader);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin_ = Clock::now();
+  std::optional<Clock::time_point> kept_since_;
+  bool done_ = false;
+};
+
+// How long to wait until the next look at a process that has been watched for so long.
+std::chrono::milliseconds next_pause(std::chrono::steady_clock::duration elapsed);
 
 }  // namespace container_init

@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import time
 
 import pytest
@@ -74,7 +75,7 @@ def command_of(process):
     return ""
 
 
-def test_stop_while_post_start_runs(container):
+def test_stop_while_a_command_after_the_start_runs(container):
     """systemd ends it with SIGTERM, which is no failure. (What it executes a command with, from 254 on, may
     miss the signal.)"""
     web = container(**PAIR)
@@ -212,7 +213,118 @@ def test_no_status_is_left_behind(host, container):
     wait_until(lambda: web.property("StatusText") == "waiting for br0, 10 s at most", pause=0)
     host.add_bridge("br0")
     wait_for_state(web, "active")
-    assert "br0" not in web.property("StatusText")
+    assert "waiting" not in web.property("StatusText")
+
+
+def test_status_of_a_container_that_runs(host, container):
+    """Its network at a glance, in 80 columns."""
+    host.add_bridge("br0")
+    web = container(EXTRA_VETHS="lan0:eth1,HOST_ADDRESS=10.2.0.1,LOCAL_ADDRESS=10.2.0.2 dmz0,HOST_BRIDGE=br0",
+                    **PAIR)
+    db = container("db", HOST_BRIDGE="br0", LOCAL_ADDRESS="10.3.0.2/24")
+    own, shared = container("own", PRIVATE_NETWORK="1"), container("shared", PRIVATE_NETWORK="0")
+    for one, status in ((web, "ve-web 10.1.0.1 - eth0 10.1.0.2, fd01::1 - fd01::2; 2 more"),
+                        (db, "vb-db in br0 - eth0 10.3.0.2/24"),
+                        (own, "a network of its own without links"), (shared, "the host's network")):
+        one.start()
+        assert_status(one, status)
+        assert all(len(line) <= 80 for line in one.status().splitlines() if "Status:" in line)
+
+
+def quiet(container, name="web", **variables):
+    """Never says that it is ready."""
+    one = container(name, STAGE2="/sbin/quiet", **variables)
+    (one.root / "sbin/init").rename(one.root / "sbin/quiet")
+    return one
+
+
+def test_status_of_a_container_that_starts(container):
+    web = quiet(container, **PAIR)
+    web.start_soon()
+    wait_until(lambda: web.property("StatusText") == "network is up, waiting for READY=1 of /sbin/quiet",
+               seconds=LONG, pause=0.05)
+    assert web.state() == "activating"
+
+
+@pytest.mark.parametrize("flag", ["--no-such-flag", "--bind=/no/such/file"])
+def test_status_of_a_flag_that_systemd_nspawn_refuses(container, once, flag):
+    web = container(once, EXTRA_NSPAWN_FLAGS=flag, **PAIR)
+    assert web.try_start().returncode != 0
+    assert_status(web, "systemd-nspawn has not started the container: its lines in the journal say why")
+
+
+def test_status_keeps_a_backslash(container):
+    """As systemd-escape(1) makes one of a blank."""
+    name = r"my\x20container"
+    assert run("systemctl", "start", f"container@{name}").returncode != 0
+    shown = succeed("systemctl", "show", "--value", "--property=StatusText", f"container@{name}")
+    assert f"no /etc/containers/{name}.conf and" in shown
+    run("systemctl", "reset-failed", f"container@{name}")
+
+
+def processor_time_of_systemd():
+    fields = pathlib.Path("/proc/1/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("users", ["no", "pick"])
+def test_container_that_floods_its_manager(host, container, record_property, users):
+    """The host's systemd hears nothing of it."""
+    web = container(STAGE2="/sbin/flood", PRIVATE_USERS=users, **PAIR)
+    (web.root / "sbin/init").rename(web.root / "sbin/flood")
+    web.start()
+    before = processor_time_of_systemd()
+    time.sleep(2)
+    used = processor_time_of_systemd() - before
+    record_property("processor time of systemd in 2 s", f"{used:.2f} s")
+    assert used < 0.5
+    assert "ve-web" in web.property("StatusText")
+    assert seconds_to(web.stop) < 10
+
+
+def waiter_of(container):
+    """The process that start leaves behind."""
+    found = (int(process) for process in (container.cgroup() / "waiter/cgroup.procs").read_text().split())
+    return next(found)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_waiter_that_does_not_wait(host, container, once, number):
+    """The start fails in its time, and nothing is left."""
+    before = host.traces()
+    web = quiet(container, once, **PAIR)
+    web.drop_in("TimeoutStartSec=3", "Restart=no")
+    web.start_soon()
+    wait_until(lambda: "waiting for READY=1" in web.property("StatusText"), seconds=LONG, pause=0.05)
+    os.kill(waiter_of(web), number)
+    wait_for_state(web, "failed")
+    assert web.property("Result") == "timeout"
+    web.close()
+    assert host.settled(before)["processes"] == before["processes"]
+
+
+def test_unit_without_a_runtime_directory(host, container):
+    web = container(**PAIR)
+    web.drop_in("RuntimeDirectory=")
+    web.start()
+    assert_reachable(host, web)
+    assert "ve-web" in web.property("StatusText")
+
+
+@pytest.mark.parametrize("lines", [["Type=simple"], ["Type=simple", "NotifyAccess=none"]])
+def test_unit_that_is_not_notified(host, container, lines):
+    web = container(**PAIR)
+    web.drop_in(*lines)
+    web.start()
+    wait_until(lambda: pathlib.Path("/sys/class/net/ve-web").exists(), seconds=LONG)
+    wait_until(lambda: host.pings(*web.locals()), seconds=LONG)
+
+
+def test_longest_name(host, container):
+    """The path of a socket has 107 characters at most."""
+    web = container("w" * 64, **PAIR)
+    web.start()
+    assert_reachable(host, web)
 
 
 def test_no_such_container(host, container):
@@ -255,8 +367,10 @@ def test_missing_stage2_is_named(container, once):
     other.chmod(0o755)
     assert web.try_start().returncode != 0
     assert web.property("ExecMainStatus") == "127"
-    assert ("cannot execute /sbin/other: No such file or directory: its interpreter /no/such/shell "
-            "does not exist") in web.journal()
+    cause = ("container-init: cannot execute /sbin/other: No such file or directory: its interpreter "
+             "/no/such/shell does not exist")
+    assert cause in web.journal()
+    assert_status(web, cause)
 
 
 def test_ephemeral(host, container):

@@ -22,7 +22,7 @@ def program(container, build):
 
     def make(script, name="web", **variables):
         command = shlex.quote(shlex.join(["/busybox", "sh", "-c", script]))
-        one = container(name, stage2=None, COMMAND=command, **variables)
+        one = container(name, stage2=None, **{"COMMAND": command, **variables})
         shutil.copy(build / "tests/busybox", one.root / "busybox")
         return one
 
@@ -64,6 +64,54 @@ def test_stop_before_the_program(host, program):
         web.start_soon()
         run("sleep", moment)
         web.stop()  # a stop that is lost ends with a time-out, which is no success
+
+
+@pytest.mark.parametrize("variables", [
+    PAIR, {"HOST_BRIDGE": "br0", "LOCAL_ADDRESS": "10.3.0.2/24", "LOCAL_ADDRESS6": "fd03::2/64"},
+], ids=["pair", "bridge"])
+def test_first_ping_after_the_start(host, program, record_property, variables):
+    """A request that came before the link had carrier would be repeated after a second."""
+    host.add_bridge("br0", "10.3.0.1/24", "fd03::1/64")
+    web = program("exec /busybox sleep 1234", **variables)
+    answers = []
+    for number in range(30):
+        web.start()
+        address = web.locals()[number % 2]
+        answers.append(seconds_to(lambda: wait_for_first(host, address)))
+        web.stop()
+    record_property("slowest first ping", f"{max(answers) * 1000:.0f} ms")
+    assert max(answers) < 0.5, answers
+
+
+def wait_for_first(host, address):
+    assert host.pings(address)
+
+
+@pytest.mark.parametrize("users", ["no", "pick"])
+@pytest.mark.parametrize("variables", [{}, PAIR], ids=["no network", "pair"])
+def test_job_that_ends_at_once_runs_once(host, program, users, variables):
+    """It may have ended before its network was seen to be there."""
+    job = program("echo ran >>/ran", PRIVATE_USERS=users, **variables)
+    runs = 15
+    for _ in range(runs):
+        assert job.try_start().returncode == 0, job.journal()
+        wait_until(lambda: job.state() == "inactive", seconds=LONG, pause=0.02)
+        assert (job.property("Result"), job.property("NRestarts")) == ("success", "0")
+        job.forget()
+    assert (job.root / "ran").read_text() == "ran\n" * runs
+
+
+def test_program_that_cannot_be_executed(program, once):
+    """It is not one of those that a start finds out before."""
+    web = program("exit 0", once, COMMAND="/script")
+    script = web.root / "script"
+    script.write_text("#!/no/such/shell\n")
+    script.chmod(0o755)
+    assert web.try_start().returncode != 0
+    assert web.property("ExecMainStatus") == "127"
+    assert web.property("StatusText") == (
+        "container-init: cannot execute /script: No such file or directory: its interpreter "
+        "/no/such/shell does not exist")
 
 
 def test_status(host, program, once):

@@ -24,9 +24,6 @@ CONTAINER_VARIABLES = ["HOST_ADDRESS", "HOST_ADDRESS6", "LOCAL_ADDRESS", "LOCAL_
 # systemd-nspawn leaves directories in /run.
 PRIVATE_RUN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 
-# As the process that systemd starts for a unit, systemd.exec(5).
-AS_UNIT = ["sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$@"', "sh"]
-
 # What runs as PID 1, by the names of its processes; systemd-nspawn and its helpers block signals too.
 PID_1 = ["container-init", "stage2", "init", "systemd"]
 
@@ -161,8 +158,10 @@ class StartedContainer(Container):
         environment = {
             "INSTANCE": "web", "root": str(root), "STAGE2": "/stage2",
             "EXTRA_NSPAWN_FLAGS": shlex.join(["--quiet", "--register=no"]), **variables}
+        if as_unit:
+            environment["NOTIFY_SOCKET"] = "@nobody"
         self._program = build / "start"
-        self._run([*host.enter, *PRIVATE_RUN, *(AS_UNIT if as_unit else []), self._program], environment)
+        self._run([*host.enter, *PRIVATE_RUN, self._program], environment)
 
     @property
     def process(self):

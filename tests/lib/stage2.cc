@@ -6,6 +6,9 @@
 //   stage2 exit STATUS      exits with it
 //   stage2 [wait]           prints "ready" and says so to $NOTIFY_SOCKET, then waits for a signal
 //                           of systemd(1): SIGRTMIN+3 exits with 0, +4 powers off, +5 reboots
+//
+// Named "quiet", it waits and never says that it is ready; named "flood", it says so and then sends
+// one status after the other.
 
 #include <dirent.h>
 #include <signal.h>
@@ -16,6 +19,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,32 +70,38 @@ int report(char** argv) {
 }
 
 // sd_notify(3), for a socket in the file system.
-void notify_ready() {
+void notify(std::string_view message) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
   if (path == nullptr || std::strlen(path) >= sizeof(address.sun_path)) return;
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path, std::strlen(path));
   const int notified = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  constexpr std::string_view kMessage = "READY=1";
-  sendto(notified, kMessage.data(), kMessage.size(), 0, reinterpret_cast<sockaddr*>(&address),
+  sendto(notified, message.data(), message.size(), 0, reinterpret_cast<sockaddr*>(&address),
          sizeof(address));
   close(notified);
 }
 
+std::string_view name_of(std::string_view program) {
+  return program.substr(program.rfind('/') + 1);
+}
+
 // As systemd does: the signals stay blocked and are read from a descriptor.
-int wait_for_stop() {
+int wait_for_stop(std::string_view name) {
   sigset_t expected;
   sigemptyset(&expected);
   for (const int signal : {kStopSignal, kPowerOffSignal, kRebootSignal})
     sigaddset(&expected, signal);
   sigprocmask(SIG_BLOCK, &expected, nullptr);
-  const int signals = signalfd(-1, &expected, SFD_CLOEXEC);
+  const int signals = signalfd(-1, &expected, SFD_CLOEXEC | (name == "flood" ? SFD_NONBLOCK : 0));
   std::puts("ready");
   std::fflush(stdout);
-  notify_ready();
+  if (name != "quiet") notify("READY=1");
   signalfd_siginfo received;
-  if (read(signals, &received, sizeof(received)) != sizeof(received)) return 1;
+  ssize_t size = 0;
+  while ((size = read(signals, &received, sizeof(received))) < 0 && errno == EAGAIN)
+    notify("STATUS=flood");
+  if (size != sizeof(received)) return 1;
   if (received.ssi_signo == kPowerOffSignal) return reboot(RB_POWER_OFF);
   if (received.ssi_signo == kRebootSignal) return reboot(RB_AUTOBOOT);
   return 0;
@@ -103,7 +113,8 @@ int main(int argc, char** argv) {
   if (argc >= 2 && std::strcmp(argv[1], "report") == 0) return report(argv);
   if (argc == 2 && std::strcmp(argv[1], "test") == 0) return report(argv);
   if (argc == 3 && std::strcmp(argv[1], "exit") == 0) return std::atoi(argv[2]);
-  if (argc == 1 || (argc == 2 && std::strcmp(argv[1], "wait") == 0)) return wait_for_stop();
+  if (argc == 1 || (argc == 2 && std::strcmp(argv[1], "wait") == 0))
+    return wait_for_stop(name_of(argv[0]));
   std::fputs("usage: stage2 report [ARG...] | test | exit STATUS | [wait]\n", stderr);
   return 64;
 }

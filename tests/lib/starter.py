@@ -70,7 +70,6 @@ class Starter:
         self.resolv_conf.write_text("nameserver 192.0.2.1\n")
         (self.root / "sbin").mkdir(parents=True)
         (self.root / "sbin/init").touch()
-        self.copy = path / ".web.container-init"  # what the container is given
         self._stub = self.bin / "systemd-nspawn"
         self.be_stub(STUB)
         self.act("")

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """start with a stub in the place of systemd-nspawn: its command, the root, and the waiter."""
 
+import contextlib
 import os
 import pathlib
 import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import pytest
 
 import manual
 from combinations import ADDRESSES
-from container import AS_UNIT, CONTAINER_VARIABLES, LONG, sleeps, status_field, wait_until
+from container import CONTAINER_VARIABLES, LONG, sleeps, status_field, wait_until
 from control_group import ControlGroup
 from namespace import NO_LEAK_CHECK
 from starter import STUB, tree
@@ -67,10 +69,12 @@ def test_program_in_place_of_an_init(starter):
 
 
 def test_environment(starter):
-    """That of the unit goes on to systemd-nspawn: NOTIFY_SOCKET, above all."""
+    """That of the unit goes on to systemd-nspawn, which speaks to a socket of ours."""
     given = starter.environment({"FOO": "a\nb", "NOTIFY_SOCKET": "@socket", "EMPTY": ""})
     assert starter.run(given).returncode == 0
     found = starter.stub_environment
+    assert found["NOTIFY_SOCKET"] == "/run/container-init/web/notify/socket"
+    found["NOTIFY_SOCKET"] = given["NOTIFY_SOCKET"]
     for of_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
         found.pop(of_the_shell, None)
     assert found == {**given, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
@@ -903,8 +907,7 @@ def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
 def test_dry_run_shows_the_host_s_end(starter):
     printed = starter.run(DUAL_STACK, "--dry-run").stdout
     later = printed.partition("# when systemd-nspawn has made the links:\n")[2]
-    assert later == (f"rm {starter.copy}\n"
-                     + starter.network.post_start(DUAL_STACK, "--dry-run").stdout)
+    assert later == starter.network.post_start(DUAL_STACK, "--dry-run").stdout
 
 
 def test_dry_run_is_that_of_the_manual(starter, build):
@@ -912,7 +915,7 @@ def test_dry_run_is_that_of_the_manual(starter, build):
     printed = starter.run({"HOST_ADDRESS": "10.0.0.1", "LOCAL_ADDRESS": "10.0.0.2"}, "--dry-run").stdout
     for here, there in [(starter.environment({})["PATH"], PATH_OF_UNITS),
                         (str(starter.root), "/var/lib/containers/web"),
-                        (str(starter.copy.parent), "/var/lib/containers"),
+                        (str(starter.root.parent), "/var/lib/containers"),
                         (str(build), "/usr/local/libexec/container-init")]:
         printed = printed.replace(here, there)
     (shown,) = [text for text in manual.displays(MANUAL) if text.startswith("# ./start --dry-run\n")]
@@ -999,90 +1002,6 @@ def test_kernel_that_takes_no_filter(starter):
     assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
 
 
-def test_waiter_without_links_removes_the_copy(starter):
-    """When systemd-nspawn ends, as this one never has a container."""
-    starter.act("exec sleep 60")
-    started = starter.start({"PRIVATE_NETWORK": "1"})
-    assert len(starter.waiters()) == 1
-    assert starter.copy.exists()
-    started.kill()
-    wait_until(lambda: not starter.waiters(), pause=0.05)
-    assert not starter.copy.exists()
-
-
-# The program
-
-
-def test_program_that_the_container_gets(starter):
-    """A copy with a mode of its own; it is gone with the links, which are made after all binds."""
-    starter.act(f'cp -p {starter.copy} "$0.program"; umask >"$0.umask"\n'
-                "ip link add ve-web type veth peer name host0\nexec sleep 60")
-    starter.copy.write_text("left by an earlier start")
-    starter.start(DUAL_STACK, before=["sh", "-c", 'umask 077; exec "$0"'])
-    wait_until(lambda: not starter.waiters(), pause=0.05)
-    given = starter.bin / "systemd-nspawn.program"
-    assert given.read_bytes() == (starter.build / "container-init").read_bytes()
-    assert given.stat().st_mode & 0o7777 == 0o755
-    assert not starter.copy.exists()
-
-
-@pytest.mark.parametrize("users, flags, mode, is_copied", [
-    ("", "", 0o755, True), ("no", "", 0o755, True), ("identity", "", 0o755, True), ("0", "", 0o755, True),
-    ("pick", "", 0o755, False), ("65536", "", 0o711, False), ("pick", "--setenv=A=b", 0o755, False),
-    ("pick", "--private-users=no", 0o755, True), ("pick", "--private-users no", 0o755, True),
-    ("pick", "--settings=override", 0o755, True), ("pick", "--sett override", 0o755, True),
-    ("pick", "", 0o700, True)])
-def test_root_of_the_host_gets_a_copy(starter, tmp_path, users, flags, mode, is_copied):
-    """And a root that may be that of the host. Another user gets the program itself."""
-    libexec = tmp_path / "libexec"
-    libexec.mkdir()
-    for program in ("start", "container-init"):
-        shutil.copy(starter.build / program, libexec)
-    (libexec / "container-init").chmod(mode)
-    done = starter.run_command([libexec / "start"], {"PRIVATE_USERS": users, "EXTRA_NSPAWN_FLAGS": flags})
-    assert (done.returncode, done.stderr) == (0, "")
-    bound = starter.copy if is_copied else libexec / "container-init"
-    assert f"--bind-ro={bound}:{INSIDE}" in starter.arguments
-
-
-@pytest.mark.parametrize("at_place", ["link", "hard link"])
-def test_nothing_is_written_through_what_is_at_the_place_of_the_copy(starter, tmp_path, at_place):
-    victim = tmp_path / "victim"
-    victim.write_text("text")
-    if at_place == "link":
-        starter.copy.symlink_to(victim)
-    else:
-        starter.copy.hardlink_to(victim)
-    assert starter.run().returncode == 0
-    assert victim.read_text() == "text"
-
-
-@pytest.mark.parametrize("option", ["noexec", "ro"])
-def test_copy_where_the_roots_hold_no_programs(starter, tmp_path, option):
-    """It goes beside the program then."""
-    place, libexec = tmp_path / "place", tmp_path / "libexec"
-    shutil.copytree(starter.root, place / "web")
-    libexec.mkdir()
-    for program in ("start", "container-init"):
-        shutil.copy(starter.build / program, libexec)
-    remount = (f'mount --bind "{place}" "{place}" && mount -o remount,bind,{option} "{place}" && '
-               f'mount --bind "{starter.root}" "{place}/web" && exec "$0"')
-    done = starter.run_command(["sh", "-c", remount, libexec / "start"],
-                               {"root": str(place / "web")})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"--bind-ro={libexec}/.web.container-init:{INSIDE}" in starter.arguments
-    wait_until(lambda: not (libexec / ".web.container-init").exists())
-
-
-def test_copy_that_cannot_be_made(starter):
-    starter.copy.mkdir()
-    done = starter.run()
-    assert done.returncode == EX_OSERR
-    assert done.stderr == (f"start: cannot copy {starter.build}/container-init to {starter.copy}: "
-                           "File exists\n")
-    assert not starter.called
-
-
 def test_waiter_ends_with_nspawn(starter):
     """Though the links never were there, or not all."""
     starter.act("ip link add ve-web type veth peer name host0\nexec sleep 60")
@@ -1108,7 +1027,8 @@ def test_waiter_stands_by_itself(starter):
     opened = {fd.name: os.readlink(fd) for fd in (waiter / "fd").iterdir()}
     assert opened["2"] == os.readlink(f"/proc/{started.pid}/fd/2")
     others = sorted(target.partition("[")[0] for fd, target in opened.items() if fd not in "012")
-    assert others == ["anon_inode:", "socket:", "socket:"]
+    kinds = [kind for kind in others if kind != "pidfd:"]  # as later kernels call that
+    assert kinds[-3:] == 3 * ["socket:"] and set(kinds[:-3]) == {"anon_inode:"}
 
 
 UNIFIED = ["sh", "-ec", '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || '
@@ -1218,27 +1138,236 @@ def test_closed_standard_streams(starter, closed):
     assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
 
 
+# What the service manager hears
+
+# Says what a test wants in systemd-nspawn's place; `leader` is its child, PID 1 of the container.
+SPEAKING_STUB = f"""\
+#!{sys.executable} -IS
+import os, socket, subprocess, sys, time
+
+def say(text, sender=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)):
+    sender.sendto(text.encode(), os.environ["NOTIFY_SOCKET"])
+
+def make_links():
+    subprocess.run("ip link add ve-web type veth peer name host0 && ip link set host0 up", shell=True, check=True)
+
+def run(*command):
+    leader = os.spawnvp(os.P_NOWAIT, command[0], command)
+    say(f"STATUS=Container running.\\nX_NSPAWN_LEADER_PID={{leader}}")
+    return leader
+
+open(sys.argv[0] + ".called", "w").close()
+exec(open(sys.argv[0] + ".action").read())
+"""
+STATUS = "ve-web 10.1.0.1 - eth0 10.1.0.2, fd01::1 - fd01::2"
+
+
+class Manager:
+    """The service manager's socket, as a path of the private /run."""
+
+    def __init__(self, starter):
+        self.starter = starter
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._socket.settimeout(LONG)
+        bind_in(self._socket, starter.run_directory, "manager")
+
+    def start(self, action, variables=DUAL_STACK, **options):
+        """With a systemd-nspawn that does so."""
+        self.starter.be_stub(SPEAKING_STUB)
+        self.starter.act(action)
+        return self.starter.start({**variables, "NOTIFY_SOCKET": "/run/manager"}, **options)
+
+    def receive(self):
+        """A message and the process that is said to have sent it."""
+        text, ancillary, _, _ = self._socket.recvmsg(4096, 1024)
+        (credentials,) = [data for _, kind, data in ancillary if kind == socket.SCM_CREDENTIALS]
+        return text.decode(), struct.unpack("3i", credentials)[0]
+
+    def receive_until(self, wanted):
+        """All messages up to the first that has this."""
+        texts = []
+        while not texts or wanted not in texts[-1]:
+            texts.append(self.receive()[0])
+        return texts
+
+    def rest(self):
+        """What has come by now."""
+        self._socket.setblocking(False)
+        texts = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                texts.append(self.receive()[0])
+        return texts
+
+    def close(self):
+        self._socket.close()
+
+
+def bind_in(opened, directory, name):
+    """By a path that is short enough for a socket."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    opened.bind(f"/proc/self/fd/{descriptor}/{name}")
+    os.close(descriptor)
+
+
+@pytest.fixture
+def manager(starter, skip_without):
+    skip_without("root")  # to speak in another process' name
+    made = Manager(starter)
+    yield made
+    made.close()
+
+
+def test_the_unit_is_ready_when_the_host_s_end_is(starter, manager):
+    started = manager.start("make_links(); run('sleep', '60'); say('READY=1'); time.sleep(60)")
+    texts = []
+    while not texts or "READY=1\n" not in texts[-1]:
+        text, sender = manager.receive()
+        assert sender == started.pid
+        texts.append(text)
+    assert starter.network.host.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}
+    assert texts == ["STATUS=waiting for systemd-nspawn",
+                     "STATUS=network is up, waiting for READY=1 of /sbin/init", f"READY=1\nSTATUS={STATUS}"]
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+def test_the_unit_is_not_ready_before_the_container(starter, manager):
+    manager.start("make_links(); run('sleep', '60'); time.sleep(60)")
+    manager.receive_until("waiting for READY=1")
+    (waiter,) = starter.waiters()
+    wait_until(lambda: sleeps(waiter.name, starter.build / "start"))
+    assert manager.rest() == []
+
+
+def test_nothing_else_of_the_container_s_is_passed_on(starter, manager):
+    """As a systemd-nspawn may do that is not the one of today."""
+    lines = ["MAINPID=1", "FDSTORE=1", "FDNAME=x", "EXTEND_TIMEOUT_USEC=1", "BARRIER=1", "ERRNO=2", "WATCHDOG=1",
+             "RELOADING=1", "BUSERROR=x", "STATUS=Container running: \x1b[2J\\x20\u00e9"]
+    manager.start(f"make_links(); run('sleep', '60')\nfor line in {lines!r}: say(line)\n"
+                  f"say('\\n'.join({lines!r})); time.sleep(0.1); say('READY=1'); time.sleep(60)")
+    heard = "\n".join(manager.receive_until("READY=1\n")).splitlines()
+    assert {line.partition("=")[0] for line in heard} <= {"STATUS", "READY", "X_STATUS", "X_END"}
+    assert r"STATUS=network is up, waiting for READY=1 of /sbin/init: ?[2J\x20??" in heard
+
+
+def test_a_flood_before_the_container_is_ready(starter, manager):
+    """One status a second is passed on."""
+    manager.start("make_links(); run('sleep', '60')\nend = time.monotonic() + 1.5\n"
+                  "while time.monotonic() < end: say('STATUS=Container running: flood')\n"
+                  "say('READY=1'); time.sleep(60)")
+    flood = [text for text in manager.receive_until("READY=1\n") if "flood" in text]
+    assert 1 <= len(flood) <= 4
+
+
+def test_what_comes_after_ready_is_dropped(starter, manager):
+    """And the sender does not notice."""
+    manager.start("make_links(); run('sleep', '60'); say('READY=1')\n"
+                  f"while os.path.exists('{starter.run_directory}/container-init/web/notify/sink'): time.sleep(0.01)\n"
+                  "for i in range(10000): say('READY=1')\n"
+                  "open(sys.argv[0] + '.sent', 'w').close(); time.sleep(60)")
+    manager.receive_until("READY=1\n")
+    wait_until((starter.bin / "systemd-nspawn.sent").exists, pause=0.05)
+    assert manager.rest() == []
+
+
+def test_only_systemd_nspawn_is_believed(starter, manager):
+    manager.start("make_links()\nif os.fork() == 0: say('READY=1'); say('STOPPING=1'); os._exit(0)\n"
+                  "os.wait(); run('sleep', '60'); time.sleep(60)")
+    manager.receive_until("waiting for READY=1")
+    (waiter,) = starter.waiters()
+    wait_until(lambda: sleeps(waiter.name, starter.build / "start"))
+    assert manager.rest() == []
+
+
+def test_socket_that_only_root_reaches(starter, manager):
+    """Whatever was left there, and whatever the mode of the directory above."""
+    left = starter.run_directory / "container-init/web/notify"
+    left.mkdir(parents=True)
+    left.chmod(0o777)
+    (left / "socket").write_text("left")
+    (left / "sink").symlink_to("/etc/passwd")
+    manager.start("time.sleep(60)")
+    assert left.stat().st_mode & 0o7777 == 0o700
+    assert (left / "socket").is_socket() and (left / "sink").is_socket()
+
+
+def test_without_a_service_manager_there_is_no_socket(starter):
+    starter.act("env >\"$0.given\"")
+    assert starter.run(DUAL_STACK).returncode == 0
+    assert not (starter.run_directory / "container-init").exists()
+
+
+def test_program_that_ends_at_once(starter, manager):
+    """Its end comes after the message, whatever the waiter does meanwhile."""
+    started = manager.start("make_links(); run('true'); say('READY=1'); say('STOPPING=1'); os._exit(0)")
+    assert f"READY=1\nSTATUS={STATUS}" in manager.receive_until("READY=1\n")
+    assert started.wait(timeout=LONG) == 0
+
+
+def test_program_that_cannot_be_executed(starter, manager):
+    """systemd-nspawn has called itself ready before."""
+    manager.start("make_links(); run('true'); say('READY=1')\n"
+                  "say('STATUS=Container running: container-init: cannot execute /x'); say('STOPPING=1')")
+    assert manager.receive_until("/x")[-1] == "STATUS=container-init: cannot execute /x"
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+    assert manager.rest() == []
+
+
+@pytest.mark.parametrize("before,status", [
+    ("", "systemd-nspawn has not started the container: its lines in the journal say why"),
+    ("make_links(); run('true'); ", "the container has ended before READY=1 of /sbin/init"),
+])
+def test_status_of_an_early_end(starter, manager, before, status):
+    manager.start(f"{before}say('STOPPING=1\\nSTATUS=Terminating...')")
+    assert manager.receive_until("STATUS=the " if before else "not started")[-1] == f"STATUS={status}"
+    wait_until(lambda: not starter.waiters(), pause=0.05)
+
+
+def test_link_that_systemd_nspawn_does_not_make(starter, manager):
+    """As where a rule of udev gives it another name."""
+    started = manager.start("run('true'); time.sleep(60)", stderr=subprocess.PIPE)
+    fault = "cannot find link ve-web: No such device: systemd-nspawn has made all that it makes"
+    assert manager.receive_until("MAINPID=")[-1].endswith(f"\nSTATUS={fault}")
+    started.wait(timeout=LONG)
+    assert started.stderr.read() == f"start: {fault}\n"
+
+
+def test_a_fault_of_the_host_s_end_is_the_unit_s(starter, manager):
+    """Which then ends with the waiter."""
+    make_conflict(starter)
+    started = manager.start("make_links(); run('sleep', '60'); time.sleep(60)")
+    takes_over, sender = manager.receive()
+    while "MAINPID=" not in takes_over:
+        takes_over, sender = manager.receive()
+    assert sender == started.pid
+    assert takes_over.split("\n")[1] == CONFLICT.replace("start: ", "STATUS=").strip()
+    started.wait(timeout=LONG)
+
+
 # The journal
 
 
 @pytest.fixture
 def journal(starter):
-    """Where systemd-journald takes streams, by a path that is short enough for a socket."""
+    """Where systemd-journald takes messages."""
     directory = starter.run_directory / "systemd/journal"
     directory.mkdir(parents=True)
-    descriptor = os.open(directory, os.O_RDONLY)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"/proc/self/fd/{descriptor}/stdout")
-        os.close(descriptor)
-        listener.listen()
-        listener.settimeout(10)
-        yield listener
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as opened:
+        bind_in(opened, directory, "socket")
+        opened.settimeout(LONG)
+        yield opened
 
 
-def received(journal):
-    stream, _ = journal.accept()
-    with stream, stream.makefile() as lines:
-        return lines.read()
+def fields_of(message):
+    """Of the journal's native protocol, each value with its size before it."""
+    found = {}
+    while message:
+        name, _, rest = message.partition(b"\n")
+        size = int.from_bytes(rest[:8], "little")
+        found[name.decode()] = rest[8:8 + size].decode()
+        message = rest[8 + size + 1:]
+    return found
 
 
 def journal_stream(opened):
@@ -1246,67 +1375,42 @@ def journal_stream(opened):
     return f"{status.st_dev}:{status.st_ino}"
 
 
-def test_container_does_not_choose_its_level_in_the_journal(starter, journal, tmp_path):
-    """Our own lines have theirs, and go where the unit's go."""
-    starter.act("echo '<0>out'; echo '<0>error' >&2; stat -L -c %d:%i /proc/self/fd/2; "
-                "echo $JOURNAL_STREAM; ls -l /proc/self/fd")
+NO_RESOLV_CONF = "start: no resolv.conf is copied: there is no /etc/resolv.conf"
+
+
+def test_a_line_of_ours_has_its_level_in_the_journal(starter, journal, tmp_path):
+    """What the container prints goes through the stream as it is."""
+    starter.act("echo '<0>out'")
     starter.resolv_conf.unlink()
     with open(tmp_path / "stream", "w+") as own:
-        environment = {"JOURNAL_STREAM": journal_stream(own)}
-        started = starter.start(environment, stdout=own, stderr=own)
-        header, lines = received(journal).split("\n0\n0\n0\n0\n")
+        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stdout=own, stderr=own)
         assert started.wait() == 0
         own.seek(0)
-        assert own.read() == "<4>start: no resolv.conf is copied: there is no /etc/resolv.conf\n"
-    identifier, unit, level = header.split("\n")
-    assert (identifier, level) == ("container web", "6")
-    assert unit in pathlib.Path("/proc/self/cgroup").read_text()  # empty outside of a unit
-    out, error, stream, named, *descriptors = lines.splitlines()
-    assert (out, error) == ("<0>out", "<0>error")
-    assert named == stream
-    assert not any(str(tmp_path / "stream") in line for line in descriptors)
+        assert own.read() == "<0>out\n"
+    message = fields_of(journal.recv(4096))
+    unit = message.pop("OBJECT_SYSTEMD_UNIT", "")
+    assert message == {"MESSAGE": NO_RESOLV_CONF, "PRIORITY": "4", "SYSLOG_IDENTIFIER": "container web"}
+    assert unit in pathlib.Path("/proc/self/cgroup").read_text()  # none outside of a unit
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_stream_that_is_not_the_journal_stays(starter, journal, tmp_path, stream):
-    starter.act("echo out; echo error >&2")
-    with open(tmp_path / "stream", "w+") as own, open(tmp_path / "other", "w+") as other:
-        streams = {"stdout": other, "stderr": other, stream: own}
-        starter.start({"JOURNAL_STREAM": journal_stream(own)}, **streams)
-        to_journal = received(journal)
-        other.seek(0)
-        printed = other.read()
-    words = {"stdout": "out\n", "stderr": "error\n"}
-    assert to_journal.endswith("\n0\n0\n0\n0\n" + words.pop(stream))
-    assert [printed] == list(words.values())
-
-
-def test_no_journal_no_stream(starter, journal):
-    starter.act("echo out; echo error >&2")
-    done = starter.run({"JOURNAL_STREAM": "1:1"})
-    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "error\n")
-
-
-def test_journal_that_is_gone(starter, tmp_path):
+@pytest.mark.parametrize("names_stream", [False, True])
+def test_without_a_journal_lines_go_to_standard_error(starter, tmp_path, names_stream):
+    starter.resolv_conf.unlink()
     with open(tmp_path / "stream", "w+") as own:
-        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stderr=own)
-        assert started.wait() == EX_OSERR
+        environment = {"JOURNAL_STREAM": journal_stream(own)} if names_stream else {}
+        assert starter.start(environment, stderr=own).wait() == 0
         own.seek(0)
-        assert own.read() == ("<3>start: cannot open a stream to the journal: nobody listens at "
-                              "/run/systemd/journal/stdout\n")
-    assert not starter.called
-    wait_until(lambda: not starter.waiters(), pause=0.05)
+        assert own.read() == f"{NO_RESOLV_CONF}\n"
 
 
-def test_nspawn_that_cannot_be_executed(starter, journal, tmp_path):
-    """The line that says so has its level, and goes where the unit's lines go."""
+def test_nspawn_that_cannot_be_executed(starter, manager):
+    """What is said of it goes to the service manager itself."""
     starter.be_stub("#!/no/such/interpreter\n")
-    with open(tmp_path / "stream", "w+") as own:
-        started = starter.start({"JOURNAL_STREAM": journal_stream(own)}, stderr=own)
-        assert started.wait() == NOT_FOUND
-        own.seek(0)
-        assert own.read().startswith("<3>start: cannot execute ")
-    assert not starter.copy.exists()
+    started = starter.start({**DUAL_STACK, "NOTIFY_SOCKET": "/run/manager"}, stderr=subprocess.PIPE)
+    assert started.wait() == NOT_FOUND
+    assert started.stderr.read().startswith("start: cannot execute ")
+    assert manager.receive_until("cannot execute")
+    wait_until(lambda: not starter.waiters(), pause=0.05)
 
 
 # The guard of early stops
@@ -1316,9 +1420,8 @@ def has_signal(process, field, number):
     return int(status_field(process, field), 16) >> (number - 1) & 1 == 1
 
 
-def test_trace_of_a_stop_is_kept_in_a_unit(starter):
-    starter.be_stub(WAITING_STUB)
-    started = starter.start(before=AS_UNIT)
+def test_trace_of_a_stop_is_kept_in_a_unit(starter, manager):
+    started = manager.start("time.sleep(60)")
     assert has_signal(started.pid, "SigBlk", signal.SIGCONT)
     assert not has_signal(started.pid, "SigBlk", signal.SIGTERM)
     os.kill(started.pid, signal.SIGCONT)
@@ -1328,8 +1431,8 @@ def test_trace_of_a_stop_is_kept_in_a_unit(starter):
     wait_until(lambda: not starter.waiters(), pause=0.05)
 
 
-@pytest.mark.parametrize("variables", [{}, {"SYSTEMD_EXEC_PID": "1"}, DUAL_STACK])
-def test_no_guard_outside_of_a_unit(starter, variables):
+@pytest.mark.parametrize("variables", [{}, DUAL_STACK])
+def test_no_guard_without_a_service_manager(starter, variables):
     starter.be_stub(WAITING_STUB)
     started = starter.start(variables)
     assert not has_signal(started.pid, "SigBlk", signal.SIGCONT)

@@ -409,8 +409,8 @@ TEST_CASE("what was encoded is decoded to the same") {
 }
 
 TEST_CASE("a link without carrier, and one that is no virtual device") {
-  constexpr std::size_t kThirdByteOfFlags = 26;  // of IFF_LOWER_UP
-  CHECK(link_text(with(from_hex(kLinkReply), kThirdByteOfFlags, 0)) == "258 host0 veth");
+  constexpr std::size_t kFirstByteOfFlags = 24;  // of IFF_RUNNING
+  CHECK(link_text(with(from_hex(kLinkReply), kFirstByteOfFlags, 0x03)) == "258 host0 veth");
   CHECK(link_text(from_hex("2c 00 00 00 10 00 00 00 00 00 00 00 00 00 00 00 "
                            "00 00 01 00 02 00 00 00 43 10 01 00 00 00 00 00 "
                            "09 00 03 00 65 6e 70 30 00 00 00 00")) == "2 enp0 - carrier");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hooks/notify.h"
+#include "common/base/notify.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "common/base/descriptor.h"
 #include "tests/unit/catch.h"
@@ -66,9 +67,9 @@ class Manager {
 
 std::string own_number() { return std::to_string(getpid()); }
 
-std::string status_after(const Error& error) {
+std::string status_after(const Error& error, std::string_view before = {}) {
   Manager manager("@container-init/" + own_number());
-  CHECK_THROWS_AS(run_with_status([&]() -> int { throw error; }), Error);
+  CHECK_THROWS_AS(run_with_status([&]() -> int { throw error; }, before), Error);
   return manager.receive().text;
 }
 
@@ -97,13 +98,44 @@ TEST_CASE("without a service manager a status is lost") {
   CHECK_NOTHROW(notify_status("waiting"));
 }
 
-TEST_CASE("the unit is taken over in the name of its main process") {
+TEST_CASE("a message in the name of another process") {
   if (geteuid() != 0) return;
   Manager manager("@container-init/" + own_number());
-  const Child main_process(stay);
-  take_over_unit(main_process.pid(), "no link");
-  CHECK(manager.receive() ==
-        Received{"MAINPID=" + own_number() + "\nSTATUS=no link", main_process.pid()});
+  const Child other(stay);
+  notify(other.pid(), "READY=1\nSTATUS=up");
+  CHECK(manager.receive() == Received{"READY=1\nSTATUS=up", other.pid()});
+}
+
+namespace {
+
+// The status in a message as systemd takes it apart: up to 252 a backslash is removed, and what
+// follows it stands for itself.
+std::string status_of(std::string_view message, bool removes_backslashes) {
+  std::vector<std::string> lines(1);
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    if (message[i] == '\\' && removes_backslashes) {
+      REQUIRE(++i < message.size());  // else it drops the message
+      lines.back() += message[i];
+    } else if (message[i] == '\n') {
+      lines.emplace_back();
+    } else {
+      lines.back() += message[i];
+    }
+  }
+  for (const std::string& line : lines)
+    if (line.starts_with("STATUS=")) return line.substr(7);
+  return "none";
+}
+
+}  // namespace
+
+TEST_CASE("every systemd shows a backslash as it is") {
+  for (const std::string text :
+       {"", "waiting", "\\", "my\\x20container", "a\\", "\\\\b", "\"\\\""}) {
+    CAPTURE(text);
+    CHECK(status_of(status_line(text), true) == text);
+    CHECK(status_of(status_line(text), false) == text);
+  }
 }
 
 TEST_CASE("what runs well has no status") {
@@ -117,6 +149,8 @@ TEST_CASE("an Error is the status, with all of its lines, and thrown further") {
   CHECK(status_after(Error(Exit::config, std::vector<std::string>{"one", "two"})) ==
         "STATUS=one; two");
   CHECK(status_after(Error(Exit::config, "one\nMAINPID=1")) == "STATUS=one MAINPID=1");
+  CHECK(status_after(Error(Exit::config, "one"), "container-init: ") ==
+        "STATUS=container-init: one");
 }
 
 TEST_CASE("a long status is cut between two characters") {

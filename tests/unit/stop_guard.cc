@@ -5,10 +5,10 @@
 #include <sys/prctl.h>
 
 #include <chrono>
-#include <cstdlib>
 
 #include "common/base/stop_signal.h"
 #include "hooks/pidfd.h"
+#include "hooks/process_status.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/child.h"
 
@@ -17,13 +17,6 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 namespace {
-
-bool can_guard_stop_with(const char* value) {
-  value != nullptr ? setenv("SYSTEMD_EXEC_PID", value, 1) : unsetenv("SYSTEMD_EXEC_PID");
-  const bool result = can_guard_stop();
-  unsetenv("SYSTEMD_EXEC_PID");
-  return result;
-}
 
 bool is_blocked(int number) {
   sigset_t mask;
@@ -72,30 +65,41 @@ void run_nspawn(bool is_asked_to_stop, void (*run_init)(int)) {
   _exit(WEXITSTATUS(container.wait()));
 }
 
+NspawnProcess nspawn_of(const Child& child, bool sends_stop_signal = true) {
+  return {.process = child.pid(),
+          .pidfd = open_process(child.pid()),
+          .container_init = {},
+          .sends_stop_signal = sends_stop_signal};
+}
+
+// Until it is done, or systemd-nspawn has ended.
+void guard(const NspawnProcess& nspawn, pid_t container) {
+  const Leader leader = open_leader(nspawn, container);
+  StopGuard guard;
+  while (const auto pause = guard.look(nspawn, leader))
+    if (ends_within(nspawn.pidfd, *pause)) return;
+}
+
+// The first child, once it is there.
+pid_t child_of(const NspawnProcess& nspawn) {
+  for (;;) {
+    if (const auto children = children_of(nspawn.process); !children.empty())
+      return children.front();
+    if (ends_within(nspawn.pidfd, 1ms)) return 0;
+  }
+}
+
 // As waitpid(2) gives it, of systemd-nspawn under the eyes of the guard.
 int guarded(bool is_asked_to_stop, bool sends_stop_signal, void (*run_init)(int) = run_container) {
-  Child nspawn([=] { run_nspawn(is_asked_to_stop, run_init); });
-  repeat_lost_stop({.process = nspawn.pid(),
-                    .pidfd = open_process(nspawn.pid()),
-                    .container_init = {},
-                    .sends_stop_signal = sends_stop_signal});
-  return nspawn.wait();
+  Child child([=] { run_nspawn(is_asked_to_stop, run_init); });
+  const NspawnProcess nspawn = nspawn_of(child, sends_stop_signal);
+  guard(nspawn, child_of(nspawn));
+  return child.wait();
 }
 
 bool has_pid_namespaces() { return Child(stay, pid_namespace()).pid() > 0; }
 
 }  // namespace
-
-TEST_CASE("systemd names the process of a unit") {
-  CHECK(can_guard_stop_with(std::to_string(getpid()).c_str()));
-  CHECK_FALSE(can_guard_stop_with(nullptr));
-  for (const std::string& value :
-       {std::string{}, std::to_string(getppid()), std::to_string(getpid()) + '0',
-        ' ' + std::to_string(getpid())}) {
-    CAPTURE(value);
-    CHECK_FALSE(can_guard_stop_with(value.c_str()));
-  }
-}
 
 TEST_CASE("only SIGCONT is blocked, beside those that are") {
   const BlockedSignals restored{SIGUSR1};
@@ -136,26 +140,16 @@ TEST_CASE("nothing is stopped that nobody asked to stop") {
   }
 }
 
-TEST_CASE("the guard ends with systemd-nspawn, though it never had a container") {
-  Child nspawn([] { nanosleep(&kMoment, nullptr); });
-  const auto begin = steady_clock::now();
-  repeat_lost_stop({.process = nspawn.pid(),
-                    .pidfd = open_process(nspawn.pid()),
-                    .container_init = {},
-                    .sends_stop_signal = true});
-  CHECK(steady_clock::now() - begin < 5s);
+TEST_CASE("the guard needs a PID 1, and does not take another process for it") {
+  const Child child(stay);
+  const Child other(stay);
+  const NspawnProcess nspawn = nspawn_of(child);
+  CHECK(open_leader(nspawn, other.pid()).process == 0);
+  CHECK_FALSE(StopGuard().look(nspawn, Leader{}).has_value());
 }
 
-TEST_CASE("a child that is no container is not taken for one") {
-  Child nspawn([] {
-    keep_trace_of_stop();
-    kill(getpid(), SIGCONT);
-    Child helper([] { run_container(kLongEnough); });  // in no namespace of its own
-    _exit(WEXITSTATUS(helper.wait()));
-  });
-  repeat_lost_stop({.process = nspawn.pid(),
-                    .pidfd = open_process(nspawn.pid()),
-                    .container_init = {},
-                    .sends_stop_signal = true});
-  CHECK(WEXITSTATUS(nspawn.wait()) == kNotStopped);
+TEST_CASE("a process is looked at less often the longer it takes") {
+  CHECK(next_pause(0s) == 1ms);
+  CHECK(next_pause(80ms) == 10ms);
+  CHECK(next_pause(1h) == 250ms);
 }
