@@ -3,12 +3,15 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+#include <limits>
 #include <set>
 
 #include <fmt/core.h>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/number.h"
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
@@ -19,6 +22,7 @@
 #include "hooks/host_end.h"
 #include "hooks/link_claims.h"
 #include "hooks/networkd.h"
+#include "hooks/pidfd.h"
 #include "hooks/requirements.h"
 
 using namespace container_init;
@@ -48,10 +52,35 @@ constexpr std::string_view kUsage =
     "\n"
     "Variables, see container.conf(5):\n";
 
-Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds wait) {
+// The unit's, which systemd names to a command of ExecStartPost=, systemd.exec(5).
+class MainProcess {
+ public:
+  MainProcess() {
+    const char* number = std::getenv("MAINPID");
+    const auto process =
+        parse_number<pid_t>(number != nullptr ? number : "", 1, std::numeric_limits<pid_t>::max());
+    is_known_ = process.has_value();
+    if (process) pidfd_ = open_process(*process);
+  }
+
+  // Readable when it has ended; -1 where there is none.
+  int descriptor() const { return pidfd_.get(); }
+
+  // Whether it has, or is about to. Its container is gone before, and the links with that.
+  bool ends() const {
+    return is_known_ && (!pidfd_.is_open() || ends_within(pidfd_, std::chrono::seconds{1}));
+  }
+
+ private:
+  bool is_known_ = false;
+  Descriptor pidfd_;
+};
+
+Links find_or_wait(Rtnetlink& rtnetlink, const LinkNames& names, std::chrono::seconds wait,
+                   const MainProcess& main_process) {
   Links links = find_links(rtnetlink, names);
   if (wait.count() == 0 || failing(names, links, is_present).empty()) return links;
-  return wait_for_links(rtnetlink, names, wait, is_present);
+  return wait_for_links(rtnetlink, names, wait, is_present, main_process.descriptor());
 }
 
 // One Error that names every missing link.
@@ -149,6 +178,16 @@ int follow_changes(const Options& options, const Log& log) {
   return status;
 }
 
+void configure(const Network& network, std::chrono::seconds wait, const MainProcess& main_process) {
+  Rtnetlink rtnetlink;
+  const LinkNames own = host_links(network);
+  const auto bridges = required_bridges(network);
+  const Links links =
+      find_or_wait(rtnetlink, names_of(make_host_plan(network)), wait, main_process);
+  require_links(own, bridges, links, wait);
+  configure_host_end(rtnetlink, network, links);
+}
+
 int run(const Options& options, const Log& log) {
   if (options.all) return reconnect_all(options, log);
   if (options.changes) return follow_changes(options, log);
@@ -157,14 +196,13 @@ int run(const Options& options, const Log& log) {
     print(ip_commands(make_host_plan(network)));
     return 0;
   }
-  const LinkNames names = names_of(make_host_plan(network));
-  if (names.empty()) return 0;
-  Rtnetlink rtnetlink;
-  const LinkNames own = host_links(network);
-  const auto bridges = required_bridges(network);
-  const Links links = find_or_wait(rtnetlink, names, options.wait);
-  require_links(own, bridges, links, options.wait);
-  configure_host_end(rtnetlink, network, links);
+  if (host_links(network).empty()) return 0;
+  const MainProcess main_process;
+  try {
+    configure(network, options.wait, main_process);
+  } catch (const Error&) {
+    if (!main_process.ends()) throw;  // else the unit's result is that of the main process
+  }
   return 0;
 }
 

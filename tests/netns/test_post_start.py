@@ -262,6 +262,27 @@ def test_missing_link(network):
     assert done.stderr == "post-start: no link ve-web: is the container running?\n"
 
 
+def test_missing_link_of_a_container_that_has_ended(network):
+    """Its end is the unit's result."""
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+        done = network.post_start({**DUAL_STACK, "MAINPID": str(ended.pid)})
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_missing_link_of_a_container_that_ends(network):
+    with subprocess.Popen(["sleep", "0.2"]) as ending:
+        done = network.post_start({**DUAL_STACK, "MAINPID": str(ending.pid)}, "--wait=60")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_missing_link_of_a_container_that_runs(network):
+    with subprocess.Popen(["sleep", "60"]) as main_process:
+        done = network.post_start({**DUAL_STACK, "MAINPID": str(main_process.pid)})
+        main_process.kill()
+    assert (done.returncode, done.stderr) == (71, "post-start: no link ve-web: is the container running?\n")
+
+
 def test_missing_bridge_changes_nothing(network):
     network.add_pair("vb-web", "host0")
     with network.host.unchanged():
