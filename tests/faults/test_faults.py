@@ -34,6 +34,7 @@ ERRORS = {
     "access": ["EACCES", "ENOENT"],
     "bind": ["EADDRINUSE"],
     "clone": ["EAGAIN"],
+    "epoll_wait": ["EINTR"],
     "execve": ["EACCES", "ENOENT", "EAGAIN"],
     "execveat": ["EACCES"],
     "fchmod": ["EROFS"],
@@ -174,6 +175,16 @@ class StartOfProgram(Start):
         self.variables["COMMAND"] = "/sbin/init 'one word'"
 
 
+class StartInUnit(Start):
+    """With sockets for what systemd-nspawn says to a service manager, which is deaf."""
+
+    title = "start in a unit"
+
+    def prepare(self):
+        super().prepare()
+        self.variables["NOTIFY_SOCKET"] = "@nobody"
+
+
 class Reload(Scenario):
     """A command, and a systemd-run and a systemctl that answer for the container's service manager."""
 
@@ -194,7 +205,7 @@ class Reload(Scenario):
         return super().run(*PRIVATE_RUN, "sh", "-c", registered, "sh", *before)
 
 
-SCENARIOS = [ContainerInit, PostStart, PreStart, Start, StartOfProgram, Reload]
+SCENARIOS = [ContainerInit, PostStart, PreStart, Start, StartOfProgram, StartInUnit, Reload]
 
 
 def title(kind):
@@ -281,10 +292,10 @@ def test_faults(build, kind, tmp_path):
     assert not wrong, "\n".join(wrong)
 
 
-WAITER_CALLS = ["sendto", "recvmsg", "recvfrom", "poll", "dup2", "close_range"]
+WAITER_CALLS = ["sendto", "sendmsg", "recvmsg", "recvfrom", "poll", "epoll_wait", "epoll_ctl", "dup2", "close_range"]
 
 
-class Waiter(Start):
+class Waiter(StartInUnit):
     """The links appear when systemd-nspawn runs. What start leaves behind configures them, or ends it."""
 
     def prepare(self):

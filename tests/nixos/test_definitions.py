@@ -76,7 +76,8 @@ def test_scripts_of_the_containers_module_are_replaced(module):
     assert service == {
         "ExecStart": f"{PROGRAMS}/pre-start {PROGRAMS}/start",
         "RestartPreventExitStatus": {"default": "64 78 126 127"},
-        "ExecStartPost": {"before": [f"{PROGRAMS}/post-start"]}}
+        "SyslogLevelPrefix": {"default": False},
+        "RuntimeDirectory": ["container-init/%i"]}
 
 
 def test_scripts_of_others_are_not(module):

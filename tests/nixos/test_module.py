@@ -12,7 +12,8 @@ from world import PROGRAMS
 PACKAGE = PROGRAMS.removesuffix("/libexec/container-init")
 START = f"{PROGRAMS}/pre-start {PROGRAMS}/start"
 WEB = 'containers.web = { config = { }; privateNetwork = true; hostAddress = "10.0.0.1"; localAddress = "10.0.0.2"; };'
-OURS = {"ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "RestartPreventExitStatus"}
+OURS = {"ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "RestartPreventExitStatus", "RuntimeDirectory",
+        "SyslogLevelPrefix"}
 
 
 def addition(text):
@@ -120,8 +121,10 @@ def test_a_container_without_it_is_as_before(evaluate):
 def test_imperative_containers_are_run_by_the_programs(evaluate):
     template = evaluate(module("boot.enableContainers = true;")).unit("")
     assert template.one("ExecStart") == START
-    assert template.one("ExecStartPost") == f"{PROGRAMS}/post-start"
+    assert template.all("ExecStartPost") == []
     assert template.one("ExecReload") == f"{PROGRAMS}/reload"
+    assert template.one("RuntimeDirectory") == "container-init/%i"
+    assert template.one("SyslogLevelPrefix") == "false"
     assert template.all("ExecStartPre") == []
     assert template.one("Type") == "notify"
     assert template.one("EnvironmentFile") == "-/etc/nixos-containers/.conf"
@@ -166,12 +169,17 @@ def test_a_command_before_the_start_stays(unit_with):
     assert unit.all("ExecStartPre") == ["/mine"]
 
 
-def test_what_runs_after_the_start_comes_after_ours(unit_with, script):
+def test_what_runs_after_the_start_stays(unit_with, script):
     unit = unit_with('postStart = "echo mine"; serviceConfig.ExecStartPost = [ "/mine" ];')
-    first, *others = unit.all("ExecStartPost")
-    assert first == f"{PROGRAMS}/post-start"
-    assert len(others) == 2 and "/mine" in others
-    assert script(next(command for command in others if command != "/mine")) == "echo mine"
+    commands = unit.all("ExecStartPost")
+    assert len(commands) == 2 and "/mine" in commands
+    assert script(next(command for command in commands if command != "/mine")) == "echo mine"
+
+
+def test_the_host_s_end_behind_another_start(unit_with):
+    """As the stock script after the start configured it."""
+    unit = unit_with('script = lib.mkForce "exec mine";')
+    assert unit.one("ExecStartPost") == f"{PROGRAMS}/post-start"
 
 
 def test_more_scripts_than_one_stay(unit_with, script):
