@@ -102,8 +102,6 @@ endif
 # 32 bits in 2038.
 WIDE_TYPES = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 
-# Without locale support fmt needs no std::locale, which is most of libstdc++: fmt 9 and 10 know the
-# first macro, later versions the second.
 # Against faults of memory. A distribution's own _FORTIFY_SOURCE stands; sanitizers have checks of their own.
 FORTIFY     = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 HARDEN_CPP  = -D_GLIBCXX_ASSERTIONS $(if $(SANITIZE)$(COVERAGE),,$(FORTIFY))
@@ -111,6 +109,8 @@ HARDEN_CXX  = -fstack-protector-strong -fstack-clash-protection \
               $(if $(filter x86_64-% i%86-%,$(MACHINE)),-fcf-protection)
 HARDEN_LINK = -Wl,-z,relro,-z,now
 
+# Without locale support fmt needs no std::locale, which is most of libstdc++: fmt 9 and 10 know the
+# first macro, later versions the second.
 ALL_CPPFLAGS = -I. -MMD -MP $(WIDE_TYPES) $(HARDEN_CPP) -DFMT_STATIC_THOUSANDS_SEPARATOR=44 -DFMT_USE_LOCALE=0 \
                $(shell $(PKG_CONFIG) --cflags libmnl 2>/dev/null) $(CPPFLAGS)
 ALL_CXXFLAGS = -std=c++20 -fPIE -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow \
