@@ -200,10 +200,10 @@ def test_many_extra_pairs(build):
     assert done.stdout.count(b" up\n") == 18000
 
 
-@pytest.mark.parametrize("program,link", [("container-init", "host0"), ("pre-start", "ve-web"),
-                                          ("post-start", "ve-web")])
-def test_without_capability(namespace, build, program, link):
-    namespace.ip(f"link add {link} type veth peer name other")
+@pytest.mark.parametrize("program", NETWORK_PROGRAMS)
+def test_without_capability(network, build, program):
+    network.add_pair("ve-web", "host0")
+    namespace = network.container if program == "container-init" else network.host
     with namespace.unchanged():
         done = namespace.run(["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--",
                               build / program, *operands(program)],
@@ -226,9 +226,10 @@ def test_without_netlink(namespace, build, program):
 
 @pytest.mark.release  # sanitizers read /proc
 @pytest.mark.parametrize("program", ["container-init", "pre-start"])
-def test_without_proc(namespace, build, program, skip_without):
+def test_without_proc(network, build, program, skip_without):
     skip_without("mounts")
-    namespace.ip("link add host0 type veth peer name ve-web")
+    network.add_pair("ve-web", "host0")
+    namespace = network.container if program == "container-init" else network.host
     done = namespace.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh",
                           build / program, *operands(program)],
                          {"INSTANCE": "web", "LOCAL_ADDRESS": "10.1.0.2"})

@@ -2,6 +2,7 @@
 """The unit as it is installed, on a systemd host: from the first start to a reload."""
 
 import contextlib
+import json
 import pathlib
 import platform
 import random
@@ -585,6 +586,14 @@ def test_program_of_the_manual(containers):
         containers.start()
         wait_until(lambda: host.run("busybox wget -q -O - http://10.0.0.2/").stdout == "hello\n", pause=0.05)
         containers.systemctl("stop")
+
+
+def messages(host):
+    """Of the unit's journal, each with its priority."""
+    host.output_of("journalctl --sync")
+    lines = host.output_of("journalctl --no-pager --output=json --unit container@web").splitlines()
+    return {(line["MESSAGE"], line["PRIORITY"], line["SYSLOG_IDENTIFIER"])
+            for line in map(json.loads, lines)}
 
 
 @pytest.mark.parametrize("script,status,state,result", [
