@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -82,18 +83,18 @@ void notify(pid_t sender, std::string_view message) {
 // systemd 252 removes a backslash and keeps what follows it, also the end of a line: there the
 // first two lines are one, perhaps with the third, and the fourth is the status. Later versions
 // take every line as it is, and the first status.
-std::string status_line(std::string_view text) {
-  if (text.find('\\') == std::string_view::npos) return fmt::format("STATUS={}", text);
+std::string status_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');  // would begin another line of the message
+  if (text.find('\\') == std::string::npos) return fmt::format("STATUS={}", text);
   return fmt::format("X_STATUS=\\\nSTATUS={}\nX_END=1\nSTATUS={}", text,
                      with_doubled_backslashes(text));
 }
 
-void notify_status(std::string_view text) { notify(getpid(), status_line(text)); }
+void notify_status(std::string text) { notify(getpid(), status_line(std::move(text))); }
 
 std::string summarize(const Error& error) {
   std::string text;
   for (const std::string& line : error.lines()) text += (text.empty() ? "" : "; ") + line;
-  std::ranges::replace(text, '\n', ' ');  // would begin another assignment of the message
   return shortened(std::move(text));
 }
 

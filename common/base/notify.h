@@ -31,12 +31,12 @@ std::optional<SocketAddress> parse_socket(std::string_view text);
 // it is this process.
 void notify(pid_t sender, std::string_view message);
 
-// What makes the text, of one line, the status of the unit that systemctl(1) shows. Every systemd
+// What makes the text the status of the unit that systemctl(1) shows, in one line. Every systemd
 // shows a backslash as it is. "STATUS=" for no text.
-std::string status_line(std::string_view text);
+std::string status_line(std::string text);
 
 // What systemctl(1) status shows of the unit while this is its main process; empty for nothing.
-void notify_status(std::string_view text);
+void notify_status(std::string text);
 
 // All lines of an Error in one, for the status; cut where it is very long.
 std::string summarize(const Error& error);

@@ -70,4 +70,11 @@ std::string describe_network(const Config& config) {
   return has_private_network(config) ? "a network of its own without links" : "the host's network";
 }
 
+std::string fit_status(std::string text) {
+  constexpr std::string_view kEllipsis = "...";
+  if (text.size() <= kColumns) return text;
+  text.resize(kColumns - kEllipsis.size());
+  return text.append(kEllipsis);
+}
+
 }  // namespace container_init

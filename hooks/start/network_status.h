@@ -13,4 +13,7 @@ namespace container_init {
 // where there are no pairs.
 std::string describe_network(const Config& config);
 
+// The text, cut where systemctl(1) shows no more in 80 columns.
+std::string fit_status(std::string text);
+
 }  // namespace container_init

@@ -134,15 +134,9 @@ class Conversation {
   bool has_run() const { return has_run_; }    // the container
   const Leader& leader() const { return leader_; }
 
-  // What is waited for; what the container itself says is shown after it.
-  void show(std::string progress) {
-    progress_ = std::move(progress);
-    say(progress_);
-  }
-
   // In the name of systemd-nspawn.
-  void say(std::string_view status, std::string_view before = {}) const {
-    notify(waiter_.nspawn.process, std::string(before) + status_line(status));
+  void say(std::string status, std::string_view before = {}) const {
+    notify(waiter_.nspawn.process, std::string(before) + status_line(std::move(status)));
   }
 
   // Shows a new status of the container, if that is the first in a second. When to call it again.
@@ -150,7 +144,7 @@ class Conversation {
     if (status_.empty()) return std::nullopt;
     const auto left = std::chrono::ceil<milliseconds>(next_status_ - steady_clock::now());
     if (left.count() > 0) return left;
-    say(fmt::format("{}: {}", progress_, status_));
+    say(fit_status(fmt::format("{}: {}", waiter_.programs.stage2, status_)));
     status_.clear();
     next_status_ = steady_clock::now() + std::chrono::seconds{1};
     return std::nullopt;
@@ -170,11 +164,10 @@ class Conversation {
 
   // container-init speaks only where it fails, and then the container ends.
   void hear_status(const std::string& status) {
-    constexpr std::size_t kLongest = 60;
     if (failed_) return;
     failed_ = status.starts_with("container-init: ");
     if (failed_) return say(status);
-    status_ = status.substr(0, kLongest);
+    status_ = status;
   }
 
   const Waiter& waiter_;
@@ -183,7 +176,6 @@ class Conversation {
   std::optional<steady_clock::time_point> ready_since_;
   bool stopping_ = false;
   bool failed_ = false;
-  std::string progress_;
   std::string status_;  // of the container, yet to be shown
   steady_clock::time_point next_status_;
 };
@@ -243,7 +235,7 @@ int first_of(std::initializer_list<std::optional<milliseconds>> times) {
 std::string reason_of_end(const Waiter& waiter, const Conversation& conversation) {
   return conversation.has_run()
              ? fmt::format("the container has ended before READY=1 of {}", waiter.programs.stage2)
-             : "systemd-nspawn has not started the container: its lines in the journal say why";
+             : "systemd-nspawn did not start the container: see the journal";
 }
 
 std::optional<milliseconds> until_next_look(const Conversation& conversation) {
@@ -261,7 +253,7 @@ bool wait_until_ready(Waiter& waiter, Conversation& conversation, StopGuard& gua
     if (conversation.has_run() && !is_job(waiter)) waiter.hold.reset();
     if (is_ready(waiter, conversation)) return true;
     if (conversation.is_stopping() && !conversation.has_failed())
-      conversation.say(reason_of_end(waiter, conversation));
+      conversation.say(fit_status(reason_of_end(waiter, conversation)));
     if (conversation.is_stopping() || has_ended(waiter)) return false;
     wait(waiter,
          first_of({guard.look(waiter.nspawn, conversation.leader()), until_next_look(conversation),
@@ -271,9 +263,10 @@ bool wait_until_ready(Waiter& waiter, Conversation& conversation, StopGuard& gua
 
 void speak_for_unit(Waiter& waiter, Conversation& conversation) {
   StopGuard guard;
-  conversation.show(fmt::format("{}waiting for READY=1 of {}",
-                                waiter.links.empty() ? "" : "network is up, ",
-                                waiter.programs.stage2));
+  if (!conversation.is_stopping())
+    conversation.say(fit_status(fmt::format("{}waiting for READY=1 of {}",
+                                            waiter.links.empty() ? "" : "network is up, ",
+                                            waiter.programs.stage2)));
   if (!wait_until_ready(waiter, conversation, guard)) return;
   wait_for_carrier(waiter);
   conversation.say(describe_network(waiter.config), "READY=1\n");

@@ -250,7 +250,7 @@ def test_status_of_a_container_that_starts(container):
 def test_status_of_a_flag_that_systemd_nspawn_refuses(container, once, flag):
     web = container(once, EXTRA_NSPAWN_FLAGS=flag, **PAIR)
     assert web.try_start().returncode != 0
-    assert_status(web, "systemd-nspawn has not started the container: its lines in the journal say why")
+    assert_status(web, "systemd-nspawn did not start the container: see the journal")
 
 
 def test_status_keeps_a_backslash(container, once):

@@ -127,7 +127,7 @@ def test_start_restart_and_stop(containers):
     assert containers.systemctl("stop").returncode == 0
     assert containers.property("Result") == "success"
     assert not host.succeeds("ip link show dev ve-web")
-    assert host.running("/usr/local/libexec/container-init") == []
+    wait_until(lambda: host.running("/usr/local/libexec/container-init") == [])  # also for the links
 
 
 def test_address_of_another_container(containers):

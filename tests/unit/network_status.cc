@@ -54,6 +54,13 @@ TEST_CASE("extra pairs, as far as there is room") {
   }
 }
 
+TEST_CASE("a text that is longer than a line") {
+  const std::string line(kColumns, 'x');
+  CHECK(fit_status(line) == line);
+  CHECK(fit_status(line + 'x') == line.substr(3) + "...");
+  CHECK(fit_status("") == "");
+}
+
 TEST_CASE("links that are the container's own") {
   CHECK(status({"INTERFACES=eth1", "MACVLANS=eth2"}) == "eth1; a macvlan of eth2");
 }
