@@ -5,25 +5,26 @@
 
 #include <cstdlib>
 #include <limits>
-#include <set>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "common/base/error.h"
-#include "common/base/file.h"
 #include "common/base/number.h"
 #include "common/base/program.h"
-#include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/host_end.h"
-#include "hooks/link_claims.h"
 #include "hooks/networkd.h"
 #include "hooks/pidfd.h"
 #include "hooks/requirements.h"
+#include "hooks/running_containers.h"
 
 using namespace container_init;
 
@@ -112,18 +113,15 @@ void reconnect(Network network, const Options& options) {
   configure_host_end(rtnetlink, network, links);
 }
 
-// systemd-nspawn still has the environment that start was given. Gives the status of the last
-// container that could not be connected. `links` gets the names of their links.
-int reconnect(const std::set<pid_t>& containers, const Options& options, const Log& log,
-              LinkNames& links) {
+// Gives the status of the last container that could not be connected. `links` gets the names of
+// their links.
+int reconnect(const std::vector<RunningContainer>& containers, const Options& options,
+              const Log& log, LinkNames& links) {
   int status = 0;
-  for (const pid_t nspawn : containers) {
-    const auto text = read_file(fmt::format("/proc/{}/environ", nspawn));
-    if (!text) continue;  // has ended
+  for (const RunningContainer& container : containers) {
     const int failed = report_errors(log, [&] {
-      const Network network = parse_host_network(Environment(split_list(*text, '\0')));
-      links.merge(host_links(network));
-      reconnect(network, options);
+      links.merge(host_links(container.network()));
+      reconnect(container.network(), options);
       return 0;
     });
     if (failed != 0) status = failed;
@@ -133,21 +131,25 @@ int reconnect(const std::set<pid_t>& containers, const Options& options, const L
 
 // Those of the links that are there, up and claimed, and all for a bridge. The links of a container
 // that ends lose their addresses too, but the kernel answers when they are gone.
-std::set<pid_t> find_concerned(Rtnetlink& rtnetlink, const LossEvents::Losses& losses) {
-  if (losses.others) return find_claimants();
-  std::set<pid_t> concerned;
+std::vector<RunningContainer> find_concerned(Rtnetlink& rtnetlink,
+                                             const LossEvents::Losses& losses) {
+  if (losses.others) return find_all_running();
+  std::map<std::string, RunningContainer> concerned;
   for (const int index : losses.links) {
     const auto link = find_link(rtnetlink, index);
     if (!link || !link->is_up) continue;
-    if (link->kind == "bridge") return find_claimants();
-    if (const auto claimant = find_claimant(link->name)) concerned.insert(*claimant);
+    if (link->kind == "bridge") return find_all_running();
+    if (auto claimant = find_claimant(link->name))
+      concerned.try_emplace(claimant->instance, *std::move(claimant));
   }
-  return concerned;
+  std::vector<RunningContainer> containers;
+  for (auto& [name, container] : concerned) containers.push_back(std::move(container));
+  return containers;
 }
 
 int reconnect_all(const Options& options, const Log& log) {
   LinkNames links;
-  return reconnect(find_claimants(), options, log, links);
+  return reconnect(find_all_running(), options, log, links);
 }
 
 // A file of the administrator's for the link may be meant, or be one for all links, which takes

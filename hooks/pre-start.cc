@@ -22,9 +22,9 @@
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/dhcpcd.h"
-#include "hooks/link_claims.h"
 #include "hooks/machined.h"
 #include "hooks/requirements.h"
+#include "hooks/running_containers.h"
 #include "hooks/unix_export.h"
 
 using namespace container_init;
@@ -57,14 +57,6 @@ LinkNames links_to_delete(const Config& config) {
   return names;
 }
 
-// The name of a container, as start hands it to systemd-nspawn.
-std::string container_of(pid_t nspawn) {
-  const auto text = read_file(fmt::format("/proc/{}/cmdline", nspawn)).value_or("");
-  const auto words = split_list(text, '\0');
-  const auto option = std::ranges::find(words, "-M");
-  return words.end() - option > 1 ? std::string(option[1]) : fmt::format("of process {}", nspawn);
-}
-
 std::string not_a_veth(const std::string& name, const Link& link) {
   constexpr std::string_view kHint =
       "one of INTERFACES that has come back from a container keeps its name of there";
@@ -77,8 +69,8 @@ std::string not_a_veth(const std::string& name, const Link& link) {
 // Why the link of this name is not the container's; empty where it may be, or is not there.
 std::string reason_against(Rtnetlink& rtnetlink, const std::string& instance,
                            const std::string& name, const Links& links) {
-  if (const auto nspawn = find_claimant(name); nspawn && container_of(*nspawn) != instance)
-    return fmt::format("link {} belongs to container {}, which runs", name, container_of(*nspawn));
+  if (const auto claimant = find_claimant(name); claimant && claimant->instance != instance)
+    return fmt::format("link {} belongs to container {}, which runs", name, claimant->instance);
   const auto found = links.find(name);
   if (found == links.end()) return {};
   const Link& link = found->second;
@@ -163,14 +155,14 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   const bool registered = is_registered(config.instance);
   if (dry_run) {
     print_commands(config.instance, registered, make_deletion_plan(own, links));
-    return print(claim_removal_commands(own));
+    return print(record_removal_commands(config.instance, own));
   }
   if (registered) {
     remove_machine(config.instance, log);
     links = look();  // its links may be gone with it
   }
   remove_unix_exports(config.instance, log);
-  remove_claims(own);
+  remove_record(config.instance, own);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, is_present).empty())
     wait_for_required(rtnetlink, required, config.device_timeout);

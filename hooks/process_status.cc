@@ -42,20 +42,11 @@ std::uint64_t set_field(const Lines& lines, std::string_view name) {
   return number_field<std::uint64_t>(lines, name, 16);
 }
 
-// Real, effective, saved and of the file system.
-bool is_root(const Lines& lines) {
-  const auto users = split_words(field(lines, "Uid"));
-  return !users.empty() && std::ranges::all_of(users, [](auto user) { return user == "0"; });
-}
-
-// NSpid lists a PID for each PID namespace, from ours to the process' own.
-std::vector<std::string_view> pids(const Lines& lines) {
-  return split_words(field(lines, "NSpid"));
-}
-
-bool is_init(const Lines& lines) {
-  const auto numbers = pids(lines);
-  return numbers.size() > 1 && numbers.back() == "1";
+// Whether it is a process of a PID namespace below ours, with this number there: NSpid lists a PID
+// for each PID namespace, from ours to the process' own.
+bool has_inner_pid(const Lines& lines, std::string_view pid) {
+  const auto numbers = split_words(field(lines, "NSpid"));
+  return numbers.size() > 1 && numbers.back() == pid;
 }
 
 }  // namespace
@@ -68,13 +59,19 @@ std::optional<ProcessStatus> status_of(pid_t process) {
                        .parent = number_field<pid_t>(lines, "PPid", 10),
                        .blocked = set_field(lines, "SigBlk"),
                        .pending = set_field(lines, "ShdPnd"),
-                       .capability_bounding = set_field(lines, "CapBnd"),
-                       .inheritable = set_field(lines, "CapInh"),
-                       .has_no_new_privileges = number_field<int>(lines, "NoNewPrivs", 10) == 1,
-                       .has_system_call_filters = number_field<int>(lines, "Seccomp", 10) != 0,
-                       .is_root = is_root(lines),
-                       .is_init = is_init(lines),
-                       .is_in_our_pid_namespace = pids(lines).size() == 1};
+                       .is_init = has_inner_pid(lines, "1"),
+                       .is_second = has_inner_pid(lines, "2")};
+}
+
+// The name of the program, in parentheses, may have any characters: the fields after it are counted
+// from the third one on.
+std::optional<std::uint64_t> start_time_of(pid_t process) {
+  const auto text = read_file(fmt::format("/proc/{}/stat", process));
+  if (!text) return std::nullopt;
+  constexpr std::size_t kStartTime = 22 - 3;
+  const auto words = split_words(std::string_view(*text).substr(text->rfind(')') + 1));
+  if (words.size() <= kStartTime) return std::nullopt;
+  return parse_number<std::uint64_t>(words[kStartTime], 10);
 }
 
 std::vector<pid_t> children_of(pid_t process) {

@@ -13,23 +13,22 @@ namespace container_init {
 
 // Of /proc/PID/status. Signal N is bit N-1.
 struct ProcessStatus {
-  std::string name;                       // Name, of its program's file, 15 characters at most
-  pid_t parent = 0;                       // PPid; 0 if it is outside of our PID namespace
-  std::uint64_t blocked = 0;              // SigBlk
-  std::uint64_t pending = 0;              // ShdPnd, those sent to the process
-  std::uint64_t capability_bounding = 0;  // CapBnd
-  std::uint64_t inheritable = 0;          // CapInh
-  bool has_no_new_privileges = false;     // NoNewPrivs
-  bool has_system_call_filters = false;   // Seccomp
-  bool is_root = false;                   // Uid, all four
-  bool is_init = false;                   // PID 1 of a namespace below ours
-  bool is_in_our_pid_namespace = false;   // no process of a container is
+  std::string name;           // Name, of its program's file, 15 characters at most
+  pid_t parent = 0;           // PPid; 0 if it is outside of our PID namespace
+  std::uint64_t blocked = 0;  // SigBlk
+  std::uint64_t pending = 0;  // ShdPnd, those sent to the process
+  bool is_init = false;       // PID 1 of a namespace below ours
+  bool is_second = false;     // PID 2 of one
 };
 
 constexpr bool contains_signal(std::uint64_t set, int signal) { return set >> (signal - 1) & 1; }
 
 // Nothing if there is no such process.
 std::optional<ProcessStatus> status_of(pid_t process);
+
+// When it has started, in clock ticks since the host has booted. With it a PID names one process
+// for good: starttime in proc(5). Nothing if there is no such process.
+std::optional<std::uint64_t> start_time_of(pid_t process);
 
 // Empty also with a kernel without CONFIG_PROC_CHILDREN.
 std::vector<pid_t> children_of(pid_t process);

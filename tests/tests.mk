@@ -98,9 +98,9 @@ check-root:
 
 QEMU = build/qemu/qemu-aarch64
 
-# What QEMU lacks or has of its own: ptrace(2), signal 64, what it says of a program for this machine; and what
+# What QEMU lacks or has of its own: signal 64, what it says of a program for this machine; and what
 # its user namespace lacks: another user, and credentials of another process.
-NOT_EMULATED = '~filters are read*' '~a process that is stopped*' '~signals are blocked and pending' \
+NOT_EMULATED = '~signals are blocked and pending' \
                '~a program whose dynamic linker*' '~what is made belongs*' '~a message in the name of another*' \
                '~the parent learns of the end*' '~what is held takes*'
 

@@ -26,7 +26,7 @@ enum Use : unsigned {
 };
 
 inline constexpr unsigned kOnHost = kPreStart | kStart | kPostStart | kReload;
-inline constexpr unsigned kNetwork = kContainerInit | kPreStart | kStart | kPostStart;
+inline constexpr unsigned kNetwork = kContainerInit | kPreStart | kStart | kPostStart | kReload;
 
 struct Variable {
   std::string_view name;

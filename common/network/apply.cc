@@ -117,11 +117,22 @@ class Existing {
   const Links& links_;
 };
 
+// Whether the error says that what is to be deleted does not exist: in the kernel,
+// fib_table_delete() and ip6_route_del(), inet_rtm_deladdr() and inet6_addr_del(), and
+// neigh_delete().
+bool is_gone(const Operation& operation, int error) {
+  if (std::holds_alternative<DeleteLink>(operation)) return error == ENODEV;
+  if (std::holds_alternative<DeleteRoute>(operation)) return error == ESRCH;
+  if (std::holds_alternative<DeleteAddress>(operation))
+    return error == EADDRNOTAVAIL || error == ENXIO;  // ENXIO: the link has no IPv6 at all
+  return std::holds_alternative<DeleteNeighbour>(operation) && error == ENOENT;
+}
+
 // Why the operation failed; nothing if its result is there.
 std::optional<std::string> failure(const Operation& operation, const Answer& answer,
                                    Existing& existing) {
   if (answer.error == 0) return std::nullopt;
-  if (answer.error == ENODEV && std::holds_alternative<DeleteLink>(operation)) return std::nullopt;
+  if (is_gone(operation, answer.error)) return std::nullopt;
   if (answer.error != EEXIST) return joined(answer.text, hint_for(operation, answer.error));
 
   std::string conflict = answer.text;

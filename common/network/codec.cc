@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
@@ -44,6 +45,7 @@ Message encode_concrete(const SetLink& set, const Links& links) {
   if (set.mtu != 0) message.put(IFLA_MTU, set.mtu);
   if (!set.master.empty())
     message.put(IFLA_MASTER, static_cast<std::uint32_t>(index_of(set.master, links, set)));
+  if (set.leaves_master) message.put(IFLA_MASTER, 0U);
   return message;
 }
 
@@ -55,40 +57,75 @@ Message encode_concrete(const DeleteLink& removed, const Links& links) {
   return message;
 }
 
-Message encode_concrete(const AddAddress& added, const Links& links) {
-  const Prefix& prefix = added.address;
-  Message message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+// For AddAddress and DeleteAddress.
+template <typename Change>
+Message encode_address(std::uint16_t type, std::uint16_t flags, const Change& change,
+                       const Links& links) {
+  const Prefix& prefix = change.address;
+  Message message(type, flags);
   ifaddrmsg header{};
   header.ifa_family = static_cast<std::uint8_t>(prefix.address.family);
   header.ifa_prefixlen = prefix.length;
   header.ifa_flags = prefix.address.family == Family::ipv6 ? IFA_F_NODAD : 0;
-  header.ifa_index = static_cast<unsigned>(index_of(added.link, links, added));
+  header.ifa_index = static_cast<unsigned>(index_of(change.link, links, change));
   message.put_header(header);
   message.put(IFA_LOCAL, bytes_of(prefix.address));
   message.put(IFA_ADDRESS, bytes_of(prefix.address));
   return message;
 }
 
-Message encode_concrete(const AddRoute& added, const Links& links) {
-  const Prefix& to = added.destination;
-  Message message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-  rtmsg header{};
-  header.rtm_family = static_cast<std::uint8_t>(to.address.family);
-  header.rtm_dst_len = to.length;
-  header.rtm_table = RT_TABLE_MAIN;
-  header.rtm_protocol = RTPROT_BOOT;
-  header.rtm_scope = added.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-  header.rtm_type = RTN_UNICAST;
-  message.put_header(header);
-  if (to.length > 0) message.put(RTA_DST, bytes_of(to.address));
-  if (added.gateway) message.put(RTA_GATEWAY, bytes_of(*added.gateway));
-  message.put(RTA_OIF, static_cast<std::uint32_t>(index_of(added.link, links, added)));
-  return message;
+Message encode_concrete(const AddAddress& added, const Links& links) {
+  return encode_address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, added, links);
+}
+
+Message encode_concrete(const DeleteAddress& removed, const Links& links) {
+  return encode_address(RTM_DELADDR, 0, removed, links);
 }
 
 // The metric that the kernel gives a route that is added without one (fib_frontend.c;
 // IP6_RT_PRIO_USER in linux/ipv6_route.h).
 std::uint32_t default_metric(Family family) { return family == Family::ipv4 ? 0 : 1024; }
+
+// For AddRoute and DeleteRoute.
+template <typename Change>
+Message encode_route(std::uint16_t type, std::uint16_t flags, const Change& change,
+                     const Links& links) {
+  const Prefix& to = change.destination;
+  Message message(type, flags);
+  rtmsg header{};
+  header.rtm_family = static_cast<std::uint8_t>(to.address.family);
+  header.rtm_dst_len = to.length;
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = RTPROT_BOOT;
+  header.rtm_scope = change.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  header.rtm_type = RTN_UNICAST;
+  message.put_header(header);
+  if (to.length > 0) message.put(RTA_DST, bytes_of(to.address));
+  if (change.gateway) message.put(RTA_GATEWAY, bytes_of(*change.gateway));
+  message.put(RTA_OIF, static_cast<std::uint32_t>(index_of(change.link, links, change)));
+  return message;
+}
+
+Message encode_concrete(const AddRoute& added, const Links& links) {
+  return encode_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, added, links);
+}
+
+// With the metric, as the kernel would delete a route with any.
+Message encode_concrete(const DeleteRoute& removed, const Links& links) {
+  Message message = encode_route(RTM_DELROUTE, 0, removed, links);
+  message.put(RTA_PRIORITY, default_metric(removed.destination.address.family));
+  return message;
+}
+
+Message encode_concrete(const DeleteNeighbour& removed, const Links& links) {
+  Message message(RTM_DELNEIGH, 0);
+  ndmsg header{};
+  header.ndm_family = static_cast<std::uint8_t>(removed.address.family);
+  header.ndm_ifindex = index_of(removed.link, links, removed);
+  message.put_header(header);
+  message.put(NDA_DST, bytes_of(removed.address));
+  return message;
+}
 
 // ip-route(8)'s names of the route types that do not forward.
 std::string_view refusal_of(std::uint8_t type) {

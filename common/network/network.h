@@ -17,6 +17,8 @@ struct FamilyConfig {
   std::optional<Prefix> host;      // HOST_ADDRESS, HOST_ADDRESS6
   std::optional<Prefix> local;     // LOCAL_ADDRESS, LOCAL_ADDRESS6
   std::optional<Address> gateway;  // LOCAL_GATEWAY, LOCAL_GATEWAY6; the main pair only
+
+  bool operator==(const FamilyConfig&) const = default;
 };
 
 // A veth pair with one end on the host and the other in the container.
@@ -28,6 +30,8 @@ struct Pair {
   std::optional<MacAddress> local_mac_address;
   std::string bridge;     // HOST_BRIDGE; empty for none
   std::uint32_t mtu = 0;  // of both ends; 0: what the kernel gives them
+
+  bool operator==(const Pair&) const = default;
 };
 
 // The network of a container.
@@ -35,6 +39,13 @@ struct Network {
   std::optional<Pair> pair;
   std::vector<Pair> extra_pairs;
   std::chrono::seconds wait_carrier{0};
+
+  bool operator==(const Network&) const = default;
 };
+
+// What a running container can have of the wanted network: its pairs keep their links, with
+// addresses, bridge and MTU as wanted. Pairs that are new, gone or renamed are as they run, and a
+// MAC address that is not wanted any more stays.
+Network with_same_links(const Network& running, const Network& wanted);
 
 }  // namespace container_init

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/network/plan.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/core.h>
 
 #include "common/network/link_name.h"
@@ -97,6 +100,7 @@ Words words_of(const SetLink& set) {
   if (set.address) arguments += " address " + to_string(*set.address);
   if (set.mtu != 0) arguments += fmt::format(" mtu {}", set.mtu);
   if (!set.master.empty()) arguments += " master " + set.master;
+  if (set.leaves_master) arguments += " nomaster";
   return {"link", "set", arguments + " up"};
 }
 
@@ -108,14 +112,31 @@ Words words_of(const AddAddress& added) {
           fmt::format("{} dev {}{}", to_string(added.address), added.link, nodad)};
 }
 
-Words words_of(const AddRoute& added) {
-  const Prefix& to = added.destination;
+Words words_of(const DeleteAddress& removed) {
+  return {"address", "delete", fmt::format("{} dev {}", to_string(removed.address), removed.link)};
+}
+
+std::string route_arguments(const Prefix& to, const std::optional<Address>& gateway,
+                            const std::string& link) {
   std::string arguments = to.is_host() ? to_string(to.address) : to_string(to);
-  if (added.gateway) {
+  if (gateway) {
     if (to.length == 0) arguments = "default";
-    arguments += " via " + to_string(*added.gateway);
+    arguments += " via " + to_string(*gateway);
   }
-  return {"route", "add", arguments + " dev " + added.link};
+  return arguments + " dev " + link;
+}
+
+Words words_of(const AddRoute& added) {
+  return {"route", "add", route_arguments(added.destination, added.gateway, added.link)};
+}
+
+Words words_of(const DeleteRoute& removed) {
+  return {"route", "delete", route_arguments(removed.destination, removed.gateway, removed.link)};
+}
+
+Words words_of(const DeleteNeighbour& removed) {
+  return {"neighbour", "delete",
+          fmt::format("{} dev {}", to_string(removed.address), removed.link)};
 }
 
 Words words_of(const Operation& operation) {
@@ -129,6 +150,110 @@ std::string sysctl_commands(const Operation& operation) {
     for (const std::string& sysctl : distrusting_sysctls(short_link_name(set->link)))
       text += fmt::format("sysctl -w {}=0\n", sysctl);
   return text;
+}
+
+bool contains(const Plan& plan, const Operation& operation) {
+  return std::ranges::find(plan, operation) != plan.end();
+}
+
+// Deletes what the operation adds; nothing for one that adds nothing.
+std::optional<Operation> reverse(const Operation& operation) {
+  if (const auto* added = std::get_if<AddAddress>(&operation))
+    return DeleteAddress{added->link, added->address};
+  if (const auto* added = std::get_if<AddRoute>(&operation))
+    return DeleteRoute{added->link, added->destination, added->gateway};
+  return std::nullopt;
+}
+
+// Routes before the addresses that they need.
+Plan removals(const std::vector<Plan>& before, const Plan& wanted) {
+  Plan removed;
+  for (const Plan& plan : before)
+    for (auto operation = plan.rbegin(); operation != plan.rend(); ++operation)
+      if (const auto reversed = reverse(*operation);
+          reversed && !contains(wanted, *operation) && !contains(removed, *reversed))
+        removed.push_back(*reversed);
+  return removed;
+}
+
+// A veth has it where nothing else is set: ETH_DATA_LEN of linux/if_ether.h.
+constexpr std::uint32_t kDefaultMtu = 1500;
+
+const SetLink* find_set_link(const Plan& plan, const std::string& link) {
+  for (const Operation& operation : plan)
+    if (const auto* set = std::get_if<SetLink>(&operation); set && set->link == link) return set;
+  return nullptr;
+}
+
+// What has to be set of a link: only what differs from any plan before. Nothing if nothing does.
+std::optional<SetLink> link_change(const std::vector<Plan>& before, const SetLink& wanted) {
+  SetLink change{wanted.link, {}, {}, {}, wanted.distrusts_peer, 0, false};
+  bool differs = false;
+  for (const Plan& plan : before) {
+    const SetLink* had = find_set_link(plan, wanted.link);
+    if (!had || *had == wanted) continue;
+    differs = true;
+    if (had->address != wanted.address) change.address = wanted.address;
+    if (had->mtu != wanted.mtu) change.mtu = wanted.mtu != 0 ? wanted.mtu : kDefaultMtu;
+    if (had->master != wanted.master) change.master = wanted.master;
+    if (!had->master.empty() && wanted.master.empty()) change.leaves_master = true;
+  }
+  return differs ? std::optional(change) : std::nullopt;
+}
+
+// AddAddress or DeleteAddress, of IPv4; nullptr for all others.
+template <typename Change>
+const Change* as_ipv4_address(const Operation& operation) {
+  const auto* change = std::get_if<Change>(&operation);
+  return change && change->address.address.family == Family::ipv4 ? change : nullptr;
+}
+
+// The link of an operation on IPv4; empty for others.
+std::string link_of_ipv4(const Operation& operation) {
+  if (const auto* added = as_ipv4_address<AddAddress>(operation)) return added->link;
+  const auto* route = std::get_if<AddRoute>(&operation);
+  return route && route->destination.address.family == Family::ipv4 ? route->link : std::string{};
+}
+
+// With an IPv4 address the kernel deletes the addresses of the same network that were added after
+// it, and with the last address of a link all routes on it.
+class Ipv4Removals {
+ public:
+  explicit Ipv4Removals(const Plan& removed) {
+    for (const Operation& operation : removed)
+      if (const auto* address = as_ipv4_address<DeleteAddress>(operation))
+        removed_.push_back(*address);
+  }
+
+  // Whether it adds an address to one of their links that can be there before they are deleted.
+  bool spare(const Operation& operation) const {
+    const auto* added = as_ipv4_address<AddAddress>(operation);
+    return added && are_on(added->link) &&
+           std::ranges::none_of(removed_, [&](const DeleteAddress& old) {
+             return old.link == added->link && old.address.network() == added->address.network();
+           });
+  }
+
+  // Whether the result of an operation of that plan is deleted with them.
+  bool take_along(const Operation& operation, const Plan& wanted) const {
+    const std::string link = link_of_ipv4(operation);
+    return are_on(link) && std::ranges::none_of(wanted, [&](const Operation& other) {
+             return link_of_ipv4(other) == link && spare(other);
+           });
+  }
+
+ private:
+  bool are_on(const std::string& link) const {
+    return std::ranges::any_of(removed_,
+                               [&](const DeleteAddress& old) { return old.link == link; });
+  }
+
+  std::vector<DeleteAddress> removed_;
+};
+
+template <typename Test>
+void append_if(Plan& plan, const Plan& operations, Test test) {
+  std::ranges::copy_if(operations, std::back_inserter(plan), test);
 }
 
 }  // namespace
@@ -156,6 +281,27 @@ Plan make_host_plan(const Network& network) {
   if (network.pair) add_host_end(plan, *network.pair);
   for (const Pair& pair : network.extra_pairs) add_host_end(plan, pair);
   return plan;
+}
+
+// A link that keeps one IPv4 address keeps its routes: those that can be added first are.
+Plan make_change_plan(const std::vector<Plan>& before, const Plan& wanted) {
+  const auto stays = [&](const Operation& operation) {
+    return std::ranges::all_of(before, [&](const Plan& plan) { return contains(plan, operation); });
+  };
+  const Plan removed = removals(before, wanted);
+  const Ipv4Removals ipv4(removed);
+  Plan first;
+  append_if(first, wanted, [&](const auto& each) { return !stays(each) && ipv4.spare(each); });
+  Plan change = first;
+  change.insert(change.end(), removed.begin(), removed.end());
+  for (const Operation& operation : wanted)
+    if (const auto* set = std::get_if<SetLink>(&operation))
+      if (const auto differing = link_change(before, *set)) change.push_back(*differing);
+  append_if(change, wanted, [&](const auto& each) {
+    return !std::holds_alternative<SetLink>(each) && !contains(first, each) &&
+           (!stays(each) || ipv4.take_along(each, wanted));
+  });
+  return change;
 }
 
 std::string describe(const Operation& operation) {

@@ -24,25 +24,58 @@ struct SetLink {
   std::string master;           // the bridge that it becomes a port of
   bool distrusts_peer = false;  // see distrusting_sysctls(); before it is up
   std::uint32_t mtu = 0;        // 0: as it is
+  bool leaves_master = false;   // no port of a bridge any more
+
+  bool operator==(const SetLink&) const = default;
 };
 
 struct DeleteLink {
   std::string link;
+
+  bool operator==(const DeleteLink&) const = default;
 };
 
 // IPv6 addresses are added without duplicate address detection: usable at once.
 struct AddAddress {
   std::string link;
   Prefix address;
+
+  bool operator==(const AddAddress&) const = default;
+};
+
+struct DeleteAddress {
+  std::string link;
+  Prefix address;
+
+  bool operator==(const DeleteAddress&) const = default;
 };
 
 struct AddRoute {
   std::string link;
   Prefix destination;              // host bits clear
   std::optional<Address> gateway;  // without one the destination is on-link
+
+  bool operator==(const AddRoute&) const = default;
 };
 
-using Operation = std::variant<SetLink, DeleteLink, AddAddress, AddRoute>;
+struct DeleteRoute {
+  std::string link;
+  Prefix destination;
+  std::optional<Address> gateway;
+
+  bool operator==(const DeleteRoute&) const = default;
+};
+
+// The MAC address that the kernel has learnt for an address.
+struct DeleteNeighbour {
+  std::string link;
+  Address address;
+
+  bool operator==(const DeleteNeighbour&) const = default;
+};
+
+using Operation = std::variant<SetLink, DeleteLink, AddAddress, DeleteAddress, AddRoute,
+                               DeleteRoute, DeleteNeighbour>;
 using Plan = std::vector<Operation>;
 
 // The container's end of every pair, and the default routes. `main_link` is the name that the main
@@ -51,6 +84,11 @@ Plan make_container_plan(const Network& network, std::string_view main_link = kN
 
 // The host's end of every pair.
 Plan make_host_plan(const Network& network);
+
+// What leads from the plans of `before` to the wanted one, all of them of one end: what only they
+// add is deleted, and what all of them have is left alone. Each of `before` may have been carried
+// out in part only; then the result is right nevertheless.
+Plan make_change_plan(const std::vector<Plan>& before, const Plan& wanted);
 
 // For messages: "add route 10.0.0.2 dev ve-web".
 std::string describe(const Operation& operation);

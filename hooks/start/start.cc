@@ -20,8 +20,8 @@
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "common/network/plan.h"
-#include "hooks/link_claims.h"
 #include "hooks/requirements.h"
+#include "hooks/running_containers.h"
 #include "hooks/start/nix.h"
 #include "hooks/start/notify_socket.h"
 #include "hooks/start/nspawn.h"
@@ -127,7 +127,7 @@ Start check_all(const Environment& environment, const Config& config) {
 
 void print_all(const Start& start) {
   print(preparation_commands(start.config, start.root, start.nix));
-  print(claim_commands(host_links(start.config.network)));
+  print(record_commands(start.config, start.environment));
   print("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 " + as_shell_command(nspawn_command(start, start.nix)));
   const Plan plan = make_host_plan(start.config.network);
   if (!plan.empty()) print("# when systemd-nspawn has made the links:\n");
@@ -148,7 +148,7 @@ std::vector<std::string> prepare_all(const Start& start, const Log& log) {
   const auto command = prepare_all(start, log);
   setenv("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1", 1);
   unsetenv("RUNTIME_DIRECTORY");  // of the unit; systemd-nspawn 262 would keep what it shares there
-  claim_links(host_links(start.config.network), getpid());  // which execve(2) keeps
+  record_start(start.config, start.environment);
   const NotifySocket socket(start.config.instance);
   notify_status("waiting for systemd-nspawn");
   leave_waiter(start.config,

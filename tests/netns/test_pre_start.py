@@ -240,8 +240,9 @@ def test_closed_standard_streams(network, build, closed):
 
 
 def with_claims(network, build, script):
-    """This machine with claims of ours, which dangle, and of others."""
-    claims = ("mkdir /run/container-links && cd /run/container-links && "
+    """This machine with claims and a record of ours, which are stale, and of others."""
+    claims = ("mkdir /run/container-links /run/container-variables && cd /run/container-variables && "
+              "touch web other && cd /run/container-links && "
               "ln -s /proc/99999999 ve-web && ln -s /proc/99999999 ve-a-name-thkAN1 && "
               "ln -s /proc/99999999 lan0 && ln -s /proc/1 ve-other && ")
     return network.host.run([*PRIVATE_RUN, "sh", "-c", claims + script, build / "pre-start"],
@@ -250,14 +251,16 @@ def with_claims(network, build, script):
 
 def test_removes_stale_claims(network, build, skip_without):
     skip_without("mounts")
-    done = with_claims(network, build, '"$0" && ls')
-    assert (done.returncode, done.stdout, done.stderr) == (0, "ve-a-name-thkAN1\nve-other\n", "")
+    done = with_claims(network, build, '"$0" && ls . ../container-variables')
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0, ".:\nve-a-name-thkAN1\nve-other\n\n../container-variables:\nother\n", "")
 
 
 def test_dry_run_removes_no_claims(network, build, skip_without):
     skip_without("mounts")
     done = with_claims(network, build, '"$0" --dry-run && ls')
     assert done.stdout == ("rm /run/container-links/lan0\nrm /run/container-links/ve-web\n"
+                           "rm /run/container-variables/web\n"
                            "lan0\nve-a-name-thkAN1\nve-other\nve-web\n")
 
 

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -752,8 +753,9 @@ CLAIMED = {**DUAL_STACK, "EXTRA_VETHS": "lan0:eth1 lan1"}
 def test_links_are_claimed_for_systemd_nspawn(starter, variables, links):
     """Before it makes them, by the names that the kernel will know, and only while it runs."""
     starter.network.add_bridge()
-    starter.act('for claim in /run/container-links/*; do '
-                'echo "${claim##*/} $(readlink "$claim") /proc/$$"; done >"$0.claims"')
+    starter.act('for claim in /run/container-links/*; do test ! -e "$claim" || '
+                'echo "${claim##*/} $(readlink "$claim") /proc/$$/../../run/container-variables/$INSTANCE"; '
+                'done >"$0.claims"')
     directory = starter.run_directory / "container-links"
     if links:
         directory.mkdir()
@@ -764,22 +766,23 @@ def test_links_are_claimed_for_systemd_nspawn(starter, variables, links):
         assert not directory.exists()
         return
     assert [name for name, *_ in claims] == links
-    assert {process for _, *ends in claims for process in ends} == {claims[0][2]}
+    assert {end for _, *ends in claims for end in ends} == {claims[0][2]}
     assert directory.stat().st_mode & 0o7777 == 0o755
     assert not any(claim.exists() for claim in directory.iterdir())
 
 
 def test_post_start_connects_all_that_run(starter):
-    """As each was started, and only what systemd-nspawn of root has claimed."""
+    """As each was started, and only what start has recorded."""
     host = starter.network.host
     starter.network.add_bridge()
     starter.act("ip link add vb-web type veth peer name in-web && sleep 60; :")
     started = starter.start({"HOST_BRIDGE": "br0", "EXTRA_VETHS": "lan0,HOST_BRIDGE=br1"})
     enter = ["nsenter", "--mount", "--root", "--target", started.pid]
-    claims = pathlib.Path(f"/proc/{started.pid}/root/run/container-links")
-    (claims / "ended").symlink_to("/proc/99999999")
-    (claims / "other").symlink_to("/proc/1")
-    (claims / "elsewhere").symlink_to("/etc")
+    records = pathlib.Path(f"/proc/{started.pid}/root/run/container-variables")
+    (records / "ended").write_text("99999999 1\0\0INSTANCE=ended\0HOST_ADDRESS=10.6.6.6\0")
+    (records / "other").write_text("1 1\0\0INSTANCE=other\0HOST_ADDRESS=10.6.6.6\0")
+    (records / "nothing").write_text("")
+    (records / ".unfinished").write_text(f"{started.pid}")
     wait_until(lambda: "vb-web" in host.links())
     with host.unchanged():
         printed = host.run([*enter, starter.build / "post-start", "--all", "--dry-run"])
@@ -828,28 +831,38 @@ def test_post_start_needs_a_socket_to_hear_of_changes(starter):
         "post-start: standard input is no socket of rtnetlink, which container-links.socket passes\n"))
 
 
-def test_post_start_believes_no_process_of_a_container(starter, tmp_path):
-    """Not even with the number of a systemd-nspawn that has ended, its name and the host's root."""
+def test_post_start_believes_no_other_process(starter, tmp_path):
+    """Not even with the number of a systemd-nspawn that has ended, its name, its program and its users."""
     host = starter.network.host
     host.ip("link add ve-db type veth peer name in-db")
     starter.act("sleep 60; :")
     started = starter.start({"HOST_ADDRESS": "10.0.0.1"})
     hostile = tmp_path / "hostile/systemd-nspawn"
     hostile.parent.mkdir()
-    hostile.write_text('#!/bin/sh\n: >"$0.runs"\nsleep 60\n:\n')
-    hostile.chmod(0o755)
-    namespace = subprocess.Popen(
-        [*host.enter, "unshare", "--pid", "--fork", "--kill-child", hostile],
-        env={**os.environ, "INSTANCE": "db", "HOST_ADDRESS": "10.6.6.6"})
-    wait_until(pathlib.Path(f"{hostile}.runs").exists)
-    child, = pathlib.Path(f"/proc/{namespace.pid}/task/{namespace.pid}/children").read_text().split()
-    claims = pathlib.Path(f"/proc/{started.pid}/root/run/container-links")
-    (claims / "ve-db").symlink_to(f"/proc/{child}")
+    shutil.copy(shutil.which("sleep"), hostile)
+    other = subprocess.Popen([*host.enter, hostile, "60"], env={"INSTANCE": "db", "HOST_ADDRESS": "10.6.6.6"})
+    records = pathlib.Path(f"/proc/{started.pid}/root/run/container-variables")
+    (record,) = records.iterdir()
+    process, time, *_ = record.read_text().partition("\0")[0].split()
+    (records / "db").write_text(f"{other.pid} {time}\0\0INSTANCE=db\0HOST_ADDRESS=10.6.6.6\0")
+    (records.parent / "container-links/ve-db").symlink_to(f"/proc/{other.pid}/../../run/container-variables/db")
     enter = ["nsenter", "--mount", "--root", "--target", started.pid]
+    host.ip("link set ve-db up")
     printed = host.run([*enter, starter.build / "post-start", "--all", "--dry-run"])
-    namespace.kill()
-    namespace.wait()
-    assert (printed.returncode, printed.stdout, printed.stderr) == (0, "", "")
+    lost = host.run([*enter, sys.executable, "-c", LOSE, "link set ve-db down\nlink set ve-db up",
+                     starter.build / "post-start", "--changes", "--dry-run"])
+    other.kill()
+    other.wait()
+    assert process == str(started.pid)
+    for done in (printed, lost):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_record_is_for_root_alone(starter):
+    """Variables may hold a secret."""
+    starter.act("stat -c '%a %u' /run/container-variables /run/container-variables/* >\"$0.modes\"")
+    assert starter.run({"EXTRA_NSPAWN_FLAGS": "--setenv=KEY=secret"}).returncode == 0
+    assert starter.kept("modes") == "700 0\n600 0\n"
 
 
 def test_claims_that_cannot_be_made(starter):
@@ -864,7 +877,9 @@ def test_claims_that_cannot_be_made(starter):
 
 
 def without_processes(found):
-    return {path: (mode, owner, content if "container-links/" not in path else "/proc/PID")
+    """Neither the process of a container in claims and records, nor the mode that a shell gives a file."""
+    return {path: (mode, owner, re.sub(r"/proc/\d+|^\d+ \d+", "PID", content) if content else content)
+            if "/container-" not in path else (owner, re.sub(r"/proc/\d+|^\d+ \d+", "PID", content or ""))
             for path, (mode, owner, content) in found.items()}
 
 
@@ -897,6 +912,7 @@ def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
     starter.network.host.ip(*(f"link delete {link}" for link in links))
     shutil.rmtree(tmp_path / HOSTILE)
     shutil.rmtree(starter.run_directory / "containers")
+    shutil.rmtree(starter.run_directory / "container-variables")
     shutil.rmtree(starter.run_directory / "container-links", ignore_errors=True)
     starter.forget()
     assert starter.run(variables).returncode == 0

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "common/config/assignments.h"
 #include "common/config/config.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/values.h"
@@ -426,4 +427,124 @@ TEST_CASE("an extra pair does not change the plan of the main one") {
     CHECK(commands_of(container_plan(assignments)) == container);
     CHECK(commands_of(host_plan(assignments)) == host);
   }
+}
+
+namespace {
+
+// The commands that lead from the host's end of the first network to that of the last.
+Texts change_of_host(const std::vector<Assignments>& before, const Assignments& wanted) {
+  std::vector<Plan> plans;
+  for (const Assignments& each : before) plans.push_back(host_plan(each));
+  return commands_of(make_change_plan(plans, host_plan(wanted)));
+}
+
+Plan started_container_plan(const Assignments& assignments) {
+  return make_container_plan(parse_network(Environment(assignments)), kContainerLink);
+}
+
+Texts change_of_container(const Assignments& before, const Assignments& wanted) {
+  return commands_of(
+      make_change_plan({started_container_plan(before)}, started_container_plan(wanted)));
+}
+
+}  // namespace
+
+TEST_CASE("a change leaves alone what stays") {
+  const Assignments one{"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2"};
+  CHECK(change_of_host({one}, one).empty());
+  CHECK(change_of_host({one}, {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2",
+                               "HOST_ADDRESS6=fd00::1", "LOCAL_ADDRESS6=fd00::2"}) ==
+        Texts{"ip address add fd00::1/128 dev ve-web nodad", "ip route add fd00::2 dev ve-web"});
+  CHECK(change_of_host(
+            {{"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2", "HOST_ADDRESS6=fd00::1"}}, one) ==
+        Texts{"ip address delete fd00::1/128 dev ve-web"});
+}
+
+TEST_CASE("an IPv4 address comes before the one that it replaces goes, and keeps the routes") {
+  CHECK(change_of_host({{"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2"}},
+                       {"HOST_ADDRESS=10.0.0.9", "LOCAL_ADDRESS=10.0.0.2"}) ==
+        Texts{"ip address add 10.0.0.9/32 dev ve-web", "ip address delete 10.0.0.1/32 dev ve-web"});
+}
+
+TEST_CASE(
+    "with an IPv4 address the kernel deletes others of its network and the last one's routes") {
+  CHECK(change_of_host({{"HOST_ADDRESS=10.0.0.1/24", "LOCAL_ADDRESS=10.1.0.2"}},
+                       {"HOST_ADDRESS=10.0.0.9/24", "LOCAL_ADDRESS=10.1.0.2"}) ==
+        Texts{"ip address delete 10.0.0.1/24 dev ve-web", "ip address add 10.0.0.9/24 dev ve-web",
+              "ip route add 10.1.0.2 dev ve-web"});
+  CHECK(change_of_host({{"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.1.0.2"}},
+                       {"LOCAL_ADDRESS=10.1.0.2"}) ==
+        Texts{"ip address delete 10.0.0.1/32 dev ve-web", "ip route add 10.1.0.2 dev ve-web"});
+}
+
+TEST_CASE("an IPv6 address with another length is deleted first") {
+  CHECK(change_of_host({{"HOST_ADDRESS6=fd00::1"}}, {"HOST_ADDRESS6=fd00::1/64"}) ==
+        Texts{"ip address delete fd00::1/128 dev ve-web",
+              "ip address add fd00::1/64 dev ve-web nodad"});
+}
+
+TEST_CASE("routes go before addresses, the one by a gateway first") {
+  CHECK(change_of_container({"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2"},
+                            {"HOST_ADDRESS=10.0.0.9", "LOCAL_ADDRESS=10.0.0.2"}) ==
+        Texts{"ip route delete default via 10.0.0.1 dev eth0", "ip route delete 10.0.0.1 dev eth0",
+              "ip route add 10.0.0.9 dev eth0", "ip route add default via 10.0.0.9 dev eth0"});
+}
+
+TEST_CASE("of a link only what differs is set, and what is not set any more goes back") {
+  CHECK(change_of_container({"LOCAL_MAC_ADDRESS=02:00:00:00:00:01", "MTU=1400"},
+                            {"LOCAL_MAC_ADDRESS=02:00:00:00:00:02", "MTU=1400"}) ==
+        Texts{"ip link set dev eth0 address 02:00:00:00:00:02 up"});
+  CHECK(change_of_container({"HOST_BRIDGE=br0", "MTU=1400"}, {"HOST_BRIDGE=br0"}) ==
+        Texts{"ip link set dev eth0 mtu 1500 up"});
+  CHECK(change_of_host({{"HOST_BRIDGE=br0"}}, {"HOST_BRIDGE=br1"}) ==
+        Texts{"ip link set dev vb-web master br1 up"});
+  CHECK(change_of_host({{"EXTRA_VETHS=lan0,HOST_BRIDGE=br0,HOST_ADDRESS=10.0.0.1"}},
+                       {"EXTRA_VETHS=lan0,HOST_ADDRESS=10.0.0.1"}) ==
+        Texts{"ip link set dev lan0 nomaster up", "ip address add 10.0.0.1/32 dev lan0"});
+}
+
+TEST_CASE("a change that was made in part is completed, whatever was made of it") {
+  const Assignments a{"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.1.0.2"};
+  const Assignments b{"HOST_ADDRESS=10.0.0.9", "LOCAL_ADDRESS=10.1.0.2"};
+  const Texts completed{"ip address add 10.0.0.9/32 dev ve-web",
+                        "ip address delete 10.0.0.1/32 dev ve-web"};
+  CHECK(change_of_host({a, b}, b) == completed);
+  CHECK(change_of_host({a, b}, a) ==
+        Texts{"ip address add 10.0.0.1/32 dev ve-web", "ip address delete 10.0.0.9/32 dev ve-web"});
+}
+
+TEST_CASE("a network that is written as variables is read as it was") {
+  for (const Assignments& assignments : std::vector<Assignments>{
+           {},
+           {"HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=10.0.0.9",
+            "HOST_ADDRESS6=fd00::1/64", "LOCAL_ADDRESS6=fd00::2", "LOCAL_GATEWAY6=fe80::1",
+            "LOCAL_MAC_ADDRESS=02:00:00:00:00:01", "MTU=1400"},
+           {"HOST_BRIDGE=br0"},
+           {"HOST_ADDRESS=fd00::1"},
+           {"EXTRA_VETHS=lan0 lan1:eth1,HOST_ADDRESS=10.0.0.1,LOCAL_ADDRESS6=fd00::2/64,MTU=1280 "
+            "lan2,HOST_BRIDGE=br0,LOCAL_MAC_ADDRESS=02:00:00:00:00:01"}}) {
+    const auto read = [](Assignments all) {
+      all.push_back("INSTANCE=web");
+      return parse_host_network(Environment(std::move(all)));
+    };
+    const Network network = read(assignments);
+    const auto written = assignments_of(network);
+    CHECK(read({written.begin(), written.end()}) == network);
+  }
+}
+
+TEST_CASE("a running container keeps its links, and has all else as wanted") {
+  const auto read = [](Assignments all) {
+    all.push_back("INSTANCE=web");
+    return parse_host_network(Environment(std::move(all)));
+  };
+  const Network running =
+      read({"HOST_ADDRESS=10.0.0.1", "LOCAL_MAC_ADDRESS=02:00:00:00:00:01", "EXTRA_VETHS=a b:in"});
+  CHECK(with_same_links(running, read({"HOST_ADDRESS=10.0.0.9", "EXTRA_VETHS=b:in,MTU=1400 c"})) ==
+        read({"HOST_ADDRESS=10.0.0.9", "LOCAL_MAC_ADDRESS=02:00:00:00:00:01",
+              "EXTRA_VETHS=a b:in,MTU=1400"}));
+  CHECK(with_same_links(running, read({"HOST_BRIDGE=br0", "EXTRA_VETHS=a,MTU=1400 b:other"})) ==
+        read({"HOST_ADDRESS=10.0.0.1", "LOCAL_MAC_ADDRESS=02:00:00:00:00:01",
+              "EXTRA_VETHS=a,MTU=1400 b:in"}));
+  CHECK(with_same_links({}, running) == Network{});
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hooks/process_status.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 
 #include "tests/unit/catch.h"
@@ -53,13 +55,12 @@ TEST_CASE("signals are blocked and pending") {
 
 TEST_CASE("the first process of a namespace is its init, and nobody else is") {
   CHECK_FALSE(status_of(getpid())->is_init);
-  CHECK(status_of(getpid())->is_in_our_pid_namespace);
   const Child child(stay);
   CHECK_FALSE(status_of(child.pid())->is_init);
   const Child first(stay, pid_namespace());
   if (first.pid() < 0) return;  // not allowed here
   CHECK(status_of(first.pid())->is_init);
-  CHECK_FALSE(status_of(first.pid())->is_in_our_pid_namespace);
+  CHECK_FALSE(status_of(first.pid())->is_second);
 }
 
 TEST_CASE("a process has a name and a parent") {
@@ -71,10 +72,19 @@ TEST_CASE("a process has a name and a parent") {
   CHECK(status_of(getpid())->parent == getppid());
 }
 
-TEST_CASE("only root has capabilities that could be had") {
-  const auto status = status_of(getpid());
-  REQUIRE(status);
-  if (geteuid() == 0) CHECK(status->capability_bounding != 0);
+TEST_CASE("a process has the time of its start, whatever its name is") {
+  const auto own = start_time_of(getpid());
+  REQUIRE(own);
+  CHECK(*own > 0);
+  const Child child([] {
+    prctl(PR_SET_NAME, "a) S 1 (2 3 4");
+    stay();
+  });
+  const auto later = start_time_of(child.pid());
+  REQUIRE(later);
+  CHECK(*later >= *own);
+  CHECK(*later < *own + 100 * 3600);  // clock ticks
+  CHECK_FALSE(start_time_of(ended_process()));
 }
 
 TEST_CASE("children are those that there are") {
