@@ -4,16 +4,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-
 #include <fmt/core.h>
 
 #include "common/base/error.h"
 #include "common/base/exec.h"
-#include "common/base/file.h"
 #include "common/base/notify.h"
 #include "common/base/program.h"
-#include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "common/network/apply.h"
@@ -55,43 +51,6 @@ LinkNames links_to_delete(const Config& config) {
     names.merge(
         LinkNames{host_link_name(config.instance, false), host_link_name(config.instance, true)});
   return names;
-}
-
-std::string not_a_veth(const std::string& name, const Link& link) {
-  constexpr std::string_view kHint =
-      "one of INTERFACES that has come back from a container keeps its name of there";
-  std::string fault = fmt::format("link {} is {}, not a veth, and so not an end of a pair", name,
-                                  describe_kind(link));
-  if (link.kind.empty()) fault += fmt::format("; {}: ip link set {} name NEW", kHint, link.name);
-  return fault;
-}
-
-// Why the link of this name is not the container's; empty where it may be, or is not there.
-std::string reason_against(Rtnetlink& rtnetlink, const std::string& instance,
-                           const std::string& name, const Links& links) {
-  if (const auto claimant = find_claimant(name); claimant && claimant->instance != instance)
-    return fmt::format("link {} belongs to container {}, which runs", name, claimant->instance);
-  const auto found = links.find(name);
-  if (found == links.end()) return {};
-  const Link& link = found->second;
-  if (link.kind != "veth") return not_a_veth(name, link);
-  // A container's end is in a namespace of its own, and is deleted with it.
-  const auto peer = link.peer != 0 ? find_link(rtnetlink, link.peer) : std::nullopt;
-  return !peer ? ""
-               : fmt::format(
-                     "link {} is an end of a pair whose other end, {}, is on the host too, "
-                     "and so no container's",
-                     name, peer->name);
-}
-
-// Error, Exit::config, if one of the names is that of somebody else's link.
-void check_own(Rtnetlink& rtnetlink, const std::string& instance, const LinkNames& own,
-               const Links& links) {
-  std::vector<std::string> faults;
-  for (const std::string& name : own)
-    if (auto reason = reason_against(rtnetlink, instance, name, links); !reason.empty())
-      faults.push_back(std::move(reason));
-  if (!faults.empty()) throw Error(Exit::config, std::move(faults));
 }
 
 Plan make_deletion_plan(const LinkNames& names, const Links& links) {
@@ -147,8 +106,7 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   Rtnetlink rtnetlink;
   const auto look = [&] {
     Links links = find_links(rtnetlink, all);
-    check_own(rtnetlink, config.instance, own, links);
-    check_bridges(required, links);
+    check_host(rtnetlink, config, own, links);
     return links;
   };
   Links links = look();

@@ -8,6 +8,7 @@
 #include "common/config/config.h"
 #include "common/network/link.h"
 #include "common/network/lookup.h"
+#include "common/network/rtnetlink.h"
 
 namespace container_init {
 
@@ -35,5 +36,15 @@ std::vector<std::string> missing_lines(const std::vector<RequiredLink>& required
 // Error, Exit::config, if a link that must be a bridge is of another kind. Missing links are not
 // errors.
 void check_bridges(const std::vector<RequiredLink>& required, const Links& links);
+
+// Error, Exit::config, if the address of a container's end is one of this host, by a link that is
+// not among the `own` ones of the container: packets to it would never leave the host.
+void check_addresses(Rtnetlink& rtnetlink, const Network& network, const LinkNames& own,
+                     const Links& links);
+
+// All that can be said of the host's links before anything is changed: these checks, and that none
+// of the `own` links is another's. The links are those of `own` and of required_links().
+void check_host(Rtnetlink& rtnetlink, const Config& config, const LinkNames& own,
+                const Links& links);
 
 }  // namespace container_init

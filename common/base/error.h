@@ -39,6 +39,29 @@ class Error : public std::exception {
   std::vector<std::string> lines_;
 };
 
+// Several checks, whose faults are to be told together.
+class Checks {
+ public:
+  // The check may throw Error, Exit::config; its lines are kept. Other errors pass.
+  template <typename Check>
+  void run(Check check) {
+    try {
+      check();
+    } catch (const Error& error) {
+      if (error.exit() != Exit::config) throw;
+      lines_.insert(lines_.end(), error.lines().begin(), error.lines().end());
+    }
+  }
+
+  // Error, Exit::config, with the lines of all checks, if there are any.
+  void end() const {
+    if (!lines_.empty()) throw Error(Exit::config, lines_);
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
 // "cannot ACTION: CAUSE" with errno in the system's words, and ": HINT" where there is one.
 Error system_error(int error_number, const std::string& action, const std::string& hint = {},
                    Exit exit = Exit::system);

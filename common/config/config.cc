@@ -11,6 +11,8 @@
 #include "common/base/error.h"
 #include "common/base/number.h"
 #include "common/base/words.h"
+#include "common/config/flag_rules.h"
+#include "common/config/nspawn_flags.h"
 #include "common/config/reader.h"
 #include "common/config/text_values.h"
 #include "common/config/variables.h"
@@ -37,6 +39,18 @@ void read_families(Reader& reader, const Variable& ipv4, const Variable& ipv6,
   }
 }
 
+Parsed<Prefix> parse_container_end(std::string_view text, Family family) {
+  auto parsed = parse_prefix(text, family);
+  const Prefix* prefix = value_of(parsed);
+  const auto use = prefix ? shared_use(*prefix) : std::string_view{};
+  return use.empty() ? parsed : Reason{std::string(use)};
+}
+
+// The host's end may be the router that an anycast address of IPv6 stands for.
+Parsed<Prefix> parse_host_end(std::string_view text, Family family) {
+  return family == Family::ipv6 ? parse_prefix(text, family) : parse_container_end(text, family);
+}
+
 // The two ends have different addresses, and the gateway is not the container itself.
 void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::string_view suffix) {
   if (!family.local) return;
@@ -50,6 +64,15 @@ void check_addresses_differ(Reader& reader, const FamilyConfig& family, std::str
         fmt::format("LOCAL_GATEWAY{0} and LOCAL_ADDRESS{0} are both {1}; wanted: the address "
                     "of another machine as gateway",
                     suffix, to_string(family.local->address)));
+}
+
+// No router has an address that all machines of the network, or none, have.
+void check_gateway(Reader& reader, const FamilyConfig& ipv4) {
+  if (!ipv4.gateway || !ipv4.local || !ipv4.local->contains(*ipv4.gateway)) return;
+  const auto use = shared_use({*ipv4.gateway, ipv4.local->length});
+  if (!use.empty())
+    reader.fault(variable("LOCAL_GATEWAY"), to_string(*ipv4.gateway),
+                 fmt::format("{}, {}", use, to_string(ipv4.local->network())));
 }
 
 Parsed<std::uint32_t> parse_mtu(std::string_view text) {
@@ -70,9 +93,9 @@ void check_mtu(Reader& reader, const Pair& pair) {
 
 // What the main pair and the extra pairs have in common.
 void read_pair(Reader& reader, Pair& pair) {
-  read_families(reader, variable("HOST_ADDRESS"), variable("HOST_ADDRESS6"), parse_prefix,
+  read_families(reader, variable("HOST_ADDRESS"), variable("HOST_ADDRESS6"), parse_host_end,
                 pair.ipv4.host, pair.ipv6.host);
-  read_families(reader, variable("LOCAL_ADDRESS"), variable("LOCAL_ADDRESS6"), parse_prefix,
+  read_families(reader, variable("LOCAL_ADDRESS"), variable("LOCAL_ADDRESS6"), parse_container_end,
                 pair.ipv4.local, pair.ipv6.local);
   pair.local_mac_address = reader.value(variable("LOCAL_MAC_ADDRESS"), parse_mac_address);
   pair.bridge = reader.value(variable("HOST_BRIDGE"), parse_link_name).value_or(std::string{});
@@ -90,6 +113,7 @@ std::optional<Pair> read_main_pair(Reader& reader) {
                 pair.ipv4.gateway, pair.ipv6.gateway);
   check_addresses_differ(reader, pair.ipv4, "");
   check_addresses_differ(reader, pair.ipv6, "6");
+  check_gateway(reader, pair.ipv4);
   check_mtu(reader, pair);
   return pair;
 }
@@ -227,16 +251,38 @@ void check_users_of_namespace(Reader& reader, const Config& config) {
                   quote(users), users == "pick" ? ", the default of container@.service" : ""));
 }
 
-// An option of EXTRA_NSPAWN_FLAGS that gives the container a network of its own.
-bool is_network_flag(const std::string& flag) {
-  return flag.starts_with("--private-network") || flag.starts_with("--network-") || flag == "-n";
+// Whether EXTRA_NSPAWN_FLAGS gives the container a network of its own.
+bool has_network_flag(const Config& config) {
+  return std::ranges::any_of(parse_nspawn_flags(config.extra_nspawn_flags).flags, [](auto& flag) {
+    return flag.name == "private-network" || flag.name.starts_with("network-");
+  });
+}
+
+// In a bridge the host is no gateway, and an address without a length no network.
+void warn_of_lonely_addresses(const Pair& pair, std::string_view where, Config& config) {
+  if (pair.bridge.empty()) return;
+  for (const FamilyConfig* family : {&pair.ipv4, &pair.ipv6})
+    if (family->local && family->local->is_host() && !family->host && !family->gateway)
+      config.warnings.push_back(fmt::format(
+          "{}LOCAL_ADDRESS{} is the single address {}, so the container has no route to the bridge "
+          "{}; wanted: a length, as in {}/{}, or a gateway",
+          where, family == &pair.ipv6 ? "6" : "", to_string(family->local->address), pair.bridge,
+          to_string(family->local->address), family == &pair.ipv6 ? 64 : 24));
+}
+
+void warn_of_lonely_addresses(Config& config) {
+  if (config.network.pair) warn_of_lonely_addresses(*config.network.pair, "", config);
+  for (const Pair& pair : config.network.extra_pairs)
+    warn_of_lonely_addresses(pair, fmt::format("EXTRA_VETHS: {}: ", pair.host_link), config);
 }
 
 // systemd-nspawn forwards ports only to a network of the container's own.
 void check_ports(Reader& reader, const Config& config) {
-  const bool own_network = has_private_network(config) ||
-                           std::ranges::any_of(config.extra_nspawn_flags, is_network_flag);
-  if (!config.host_ports.empty() && !own_network)
+  std::set<std::string> seen;
+  for (const std::string& port : config.host_ports)
+    if (!seen.insert(port_of_host(port)).second)
+      reader.fault(variable("HOST_PORT"), port, "a port of the host that is there twice");
+  if (!config.host_ports.empty() && !has_private_network(config) && !has_network_flag(config))
     reader.fault(
         "HOST_PORT is set, and the container shares the host's network; wanted: addresses, a "
         "bridge or PRIVATE_NETWORK=1 with it");
@@ -275,25 +321,6 @@ std::vector<std::string> read_command(Reader& reader, const Variable& variable) 
   if (!command.empty() && !is_absolute_path(command.front()))
     reader.fault(variable, command.front(), "not an absolute path");
   return command;
-}
-
-// -b, also behind other short options, or --boot, also shortened as getopt_long(3) takes it.
-bool is_boot_flag(std::string_view flag) {
-  constexpr std::string_view kWithoutValue = "abhjnqxPU";
-  if (flag.starts_with("--bo")) return std::string_view("--boot").starts_with(flag);
-  return flag.starts_with('-') && flag.find('b') != std::string_view::npos &&
-         flag.find_first_not_of(kWithoutValue, 1) == std::string_view::npos;
-}
-
-// With it systemd-nspawn would execute an init of the root in place of container-init.
-void check_boot(Reader& reader, const Config& config) {
-  const auto& flags = config.extra_nspawn_flags;
-  const auto found = std::ranges::find_if(flags, is_boot_flag);
-  if (found != flags.end())
-    reader.fault(
-        fmt::format("EXTRA_NSPAWN_FLAGS has {}; wanted: no such flag, as container-init executes "
-                    "the init",
-                    *found));
 }
 
 // systemd-nspawn's own init is above the program, and asks it to end with signals of its choice.
@@ -368,7 +395,7 @@ Config parse_config(const Environment& environment) {
   config.interfaces = reader.words(variable("INTERFACES"), is_link_with_inner_name);
   config.macvlans = reader.words(variable("MACVLANS"), is_link_with_inner_name);
   config.capabilities = reader.list(variable("CAPABILITIES"), is_capability);
-  config.tmpfs = reader.words(variable("TMPFS"), is_absolute_path);
+  config.tmpfs = reader.words(variable("TMPFS"), is_tmpfs);
   config.ephemeral = reader.value(variable("EPHEMERAL"), parse_flag).value_or(false);
   config.system_path = reader.checked(variable("SYSTEM_PATH"), is_absolute_path);
   config.stage2 = reader.checked(variable("STAGE2"), is_absolute_path);
@@ -381,11 +408,13 @@ Config parse_config(const Environment& environment) {
   config.extra_nspawn_flags = read_nspawn_flags(reader);
   config.reload_command = read_command(reader, variable("RELOAD_COMMAND"));
   config.reload_signal = reader.value(variable("RELOAD_SIGNAL"), parse_signal).value_or(0);
+  warn_of_lonely_addresses(config);
   warn_of_private_network(reader, config);
   warn_of_empty(environment, config);
+  warn_of_binds(config);
   check_ports(reader, config);
   check_reload_signal(reader, config);
-  check_boot(reader, config);
+  check_flags(reader, config);
   check_no_init(reader, config);
   throw_faults(std::move(faults));
   return config;

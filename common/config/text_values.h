@@ -2,24 +2,31 @@
 // Checks of values that stay text, by what systemd-nspawn(1) and machinectl(1) accept; and flags.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/base/parsed.h"
 
 namespace container_init {
 
-// 1 to 64 of letters, digits, - _ and . in labels, as the names of machines in machinectl(1).
+// 1 to 64 of letters, digits, - and . in labels, as --machine= takes it.
 bool is_machine_name(std::string_view name);
 
 bool is_absolute_path(std::string_view text);
 
-// [tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as --port= takes it; systemd-nspawn 252 refuses sctp.
+// [tcp:|udp:]HOSTPORT[:CONTAINERPORT], as --port= takes it.
 bool is_port_mapping(std::string_view text);
 
-// no, identity, pick or a number, as --private-users= takes it.
+// "tcp:80": what a port mapping takes on the host.
+std::string port_of_host(std::string_view mapping);
+
+// PATH[:OPTION,...], as --tmpfs= takes it, and the kernel the options of tmpfs(5).
+bool is_tmpfs(std::string_view text);
+
+// no, identity, pick or a number, as --private-users= takes it: 65536 IDs from there on are valid.
 bool is_private_users(std::string_view text);
 
-// A name as --capability= takes it, whether the kernel knows it or not.
+// all, or a name of capabilities(7) or a number, as --capability= takes it.
 bool is_capability(std::string_view text);
 
 // LINK[:INNER], as --network-interface= and --network-macvlan= take it.

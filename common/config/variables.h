@@ -50,12 +50,11 @@ inline constexpr std::string_view kExtraPair =
     "white space";
 inline constexpr std::string_view kLinks = "LINK[:INNER], each a link name of 1 to 15 characters";
 inline constexpr std::string_view kMachine =
-    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end";
+    "1 to 64 of A-Z a-z 0-9 - in labels with . between, none with - at an end";
 inline constexpr std::string_view kPath = "an absolute path";
 inline constexpr std::string_view kFlag = "1 or 0";
 inline constexpr std::string_view kSeconds = "seconds, 0 to 86400";
-inline constexpr std::string_view kPort =
-    "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
+inline constexpr std::string_view kPort = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80";
 inline constexpr std::string_view kCapabilities =
     "capability names with commas between, as in CAP_SYS_TIME";
 inline constexpr std::string_view kCommand =

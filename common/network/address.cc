@@ -50,6 +50,11 @@ bool is_ipv4_mapped(const Address& address) {
   return mapped.contains(address);
 }
 
+// 0.0.0.0/8 and 240.0.0.0/4.
+bool is_reserved(const Address& address) {
+  return address.family == Family::ipv4 && (address.bytes[0] == 0 || address.bytes[0] >= 240);
+}
+
 std::string_view name_of(Family family) { return family == Family::ipv4 ? "IPv4" : "IPv6"; }
 
 Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Family::ipv4; }
@@ -61,6 +66,12 @@ Reason why_no_address(std::string_view text, Family family) {
   return {fmt::format("not an {} address", name_of(family))};
 }
 
+// The host bits of a byte of an address.
+std::uint8_t host_bits(const Prefix& prefix, std::size_t byte) {
+  const auto kept = std::clamp<int>(prefix.length - static_cast<int>(byte) * 8, 0, 8);
+  return static_cast<std::uint8_t>(0xff >> kept);
+}
+
 }  // namespace
 
 bool Address::is_link_local() const {
@@ -69,16 +80,29 @@ bool Address::is_link_local() const {
 
 Prefix Prefix::network() const {
   Prefix network = *this;
-  for (std::size_t i = 0; i < address.size(); ++i) {
-    const auto kept = std::clamp<int>(length - static_cast<int>(i) * 8, 0, 8);
-    network.address.bytes[i] &= static_cast<std::uint8_t>(0xff00 >> kept);
-  }
+  for (std::size_t i = 0; i < address.size(); ++i)
+    network.address.bytes[i] &= static_cast<std::uint8_t>(~host_bits(*this, i));
   return network;
+}
+
+Prefix Prefix::last() const {
+  Prefix last = *this;
+  for (std::size_t i = 0; i < address.size(); ++i) last.address.bytes[i] |= host_bits(*this, i);
+  return last;
 }
 
 bool Prefix::contains(const Address& other_address) const {
   return address.family == other_address.family &&
          network() == Prefix{other_address, length}.network();
+}
+
+std::string_view shared_use(const Prefix& prefix) {
+  if (prefix.length + 2U > prefix.address.bits()) return {};
+  const bool is_ipv4 = prefix.address.family == Family::ipv4;
+  if (prefix == prefix.network())
+    return is_ipv4 ? "the address of its network"
+                   : "the subnet-router anycast address of its network";
+  return is_ipv4 && prefix == prefix.last() ? "the broadcast address of its network" : "";
 }
 
 Parsed<Address> parse_address(std::string_view text, Family family) {
@@ -87,6 +111,7 @@ Parsed<Address> parse_address(std::string_view text, Family family) {
   if (is_unspecified(*address)) return Reason{"the unspecified address"};
   if (is_multicast_or_broadcast(*address)) return Reason{"not a unicast address"};
   if (is_loopback(*address)) return Reason{"a loopback address"};
+  if (is_reserved(*address)) return Reason{"a reserved address"};
   if (is_ipv4_mapped(*address)) return Reason{"an IPv4 address in IPv6 form"};
   return *address;
 }

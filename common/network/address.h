@@ -34,6 +34,8 @@ struct Prefix {
 
   // The same length with the host bits cleared: the destination of a route to it.
   Prefix network() const;
+  // The same with the host bits set.
+  Prefix last() const;
   bool contains(const Address& other) const;
   // A single address: /32 or /128.
   bool is_host() const { return length == address.bits(); }
@@ -43,7 +45,13 @@ struct Prefix {
 
 using MacAddress = std::array<std::uint8_t, 6>;
 
-// ADDR, a unicast address in any form inet_pton(3) takes, without a zone.
+// What an address is to its network where no single machine can have it, as a phrase; else empty.
+// IPv4: that of the network and the broadcast address, in networks from /30 on. IPv6: the
+// subnet-router anycast address (RFC 4291, 2.6.1), in networks from /126 on (RFC 6164).
+std::string_view shared_use(const Prefix& prefix);
+
+// ADDR, a unicast address in any form inet_pton(3) takes, without a zone. Reserved ones, which no
+// machine has, are refused too (RFC 6890).
 Parsed<Address> parse_address(std::string_view text, Family family);
 
 // ADDR[/LEN]; without LEN a single address.

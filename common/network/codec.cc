@@ -309,6 +309,8 @@ std::optional<Route> decode_route(std::span<const std::byte> message) {
   // of the local table are recognised by their type.
   route.in_main_table = (table != 0 ? table : header->rtm_table) == RT_TABLE_MAIN &&
                         header->rtm_type != RTN_LOCAL && header->rtm_type != RTN_BROADCAST;
+  route.is_local = header->rtm_type == RTN_LOCAL || header->rtm_type == RTN_BROADCAST ||
+                   header->rtm_type == RTN_ANYCAST;
   route.has_our_metric = attributes.number(RTA_PRIORITY) == default_metric(*family);
   route.refusal = refusal_of(header->rtm_type);
   return route;

@@ -23,6 +23,7 @@ struct Route {
   std::optional<Address> gateway;
   int link_index = 0;  // 0: none, or more than one
   bool in_main_table = false;
+  bool is_local = false;  // packets to it go no further: an address of this host, or a broadcast
   bool has_our_metric =
       false;  // that of the routes we add; with another metric it is a different route
   std::string_view refusal;  // "blackhole", "unreachable", ...; empty for a route that forwards

@@ -93,6 +93,12 @@ std::optional<Link> find_link(Rtnetlink& rtnetlink, int index) {
   return decode_link(rtnetlink.request({&query, 1}).front().message);
 }
 
+std::optional<Link> find_link_with(Rtnetlink& rtnetlink, const Address& address) {
+  Message query = encode_get_route(address);
+  const auto route = decode_route(rtnetlink.request({&query, 1}).front().message);
+  return route && route->is_local ? find_link(rtnetlink, route->link_index) : std::nullopt;
+}
+
 LinkNames failing(const LinkNames& names, const Links& links, const LinkTest& passes) {
   LinkNames failed;
   for (const std::string& name : names) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "common/network/address.h"
 #include "common/network/link.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
@@ -23,6 +24,10 @@ Links find_links(Rtnetlink& rtnetlink, const LinkNames& names);
 
 // Nothing if there is none.
 std::optional<Link> find_link(Rtnetlink& rtnetlink, int index);
+
+// The link that makes the address one of this host: its own, or a broadcast or anycast address of
+// its networks. One lookup in the routing tables.
+std::optional<Link> find_link_with(Rtnetlink& rtnetlink, const Address& address);
 
 // Whether a link is as it should be; nullptr stands for one that is absent.
 using LinkTest = std::function<bool(const Link*)>;

@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 
 #include "common/base/descriptor.h"
+#include "common/config/nspawn_flags.h"
 #include "common/config/variables.h"
 
 namespace container_init {
@@ -25,7 +26,7 @@ using Words = std::vector<std::string>;
 constexpr std::string_view kWaitCarrier = "10";
 
 // In the tmpfs that systemd-nspawn mounts, so that no mount point is made in the root.
-constexpr std::string_view kInside = "/run/container-init/container-init";
+constexpr std::string_view kInside = "/run/host/container-init";
 
 bool has_pairs(const Network& network) { return network.pair || !network.extra_pairs.empty(); }
 
@@ -53,6 +54,9 @@ void add_network(Words& command, const Config& config) {
   if (config.private_network && config.network_namespace_path.empty())
     command.emplace_back("--private-network");
   add_set(command, "--private-users", config.private_users);
+  // As systemd-nspawn itself does it for pick: else all files of the root would belong to nobody.
+  if (has_shifted_users(config) && config.private_users != "pick")
+    command.emplace_back("--private-users-ownership=auto");
   if (pair && pair->bridge.empty()) command.emplace_back("--network-veth");
   add_each(command, "--port", config.host_ports);
   if (pair) add_set(command, "--network-bridge", pair->bridge);
@@ -118,20 +122,6 @@ std::string escaped(std::string_view path) {
   return text;
 }
 
-// The parts between colons that are not escaped.
-Words parts_of_bind(std::string_view text) {
-  Words parts(1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == ':') {
-      parts.emplace_back();
-    } else {
-      if (text[i] == '\\' && i + 1 < text.size()) ++i;
-      parts.back() += text[i];
-    }
-  }
-  return parts;
-}
-
 // SOURCE[:PATH[:OPTIONS]]. A '+' before the source means the root, a '-' that it may be missing.
 std::string path_of_bind(std::string_view text) {
   const Words parts = parts_of_bind(text);
@@ -147,10 +137,10 @@ struct BindFlag {
   std::string (*path_of)(std::string_view text);
 };
 
-constexpr std::array<BindFlag, 4> kBindFlags = {{{"--bind", path_of_bind},
-                                                 {"--bind-ro", path_of_bind},
-                                                 {"--overlay", path_of_overlay},
-                                                 {"--overlay-ro", path_of_overlay}}};
+constexpr std::array<BindFlag, 4> kBindFlags = {{{"bind", path_of_bind},
+                                                 {"bind-ro", path_of_bind},
+                                                 {"overlay", path_of_overlay},
+                                                 {"overlay-ro", path_of_overlay}}};
 
 // Gives the program's path inside.
 std::string bind_container_init(Words& command, const Nix& nix, const std::string& program) {
@@ -187,13 +177,8 @@ bool has_settings_file(const Config& config) {
 }  // namespace
 
 bool opens_all_families(const Config& config, const std::string& nspawn) {
-  return !has_flag(config, kFamilies) && has_text(nspawn, kFamilies.substr(2)) &&
-         !has_settings_file(config);
-}
-
-bool has_flag(const Config& config, std::string_view name) {
-  return std::ranges::any_of(config.extra_nspawn_flags,
-                             [&](const std::string& flag) { return flag.starts_with(name); });
+  return !has_flag(config.extra_nspawn_flags, kFamilies.substr(2)) &&
+         has_text(nspawn, kFamilies.substr(2)) && !has_settings_file(config);
 }
 
 std::vector<std::string> stage2_command(const Config& config, const Nix& nix) {
@@ -235,19 +220,12 @@ std::vector<std::string> make_nspawn_command(const Config& config, const Environ
   return command;
 }
 
-// A flag and its value are one word with '=' between them, or two words.
 std::vector<std::string> bound_paths(const std::vector<std::string>& nspawn_command) {
   Words paths;
-  for (std::size_t i = 0; i < nspawn_command.size(); ++i) {
-    const std::string_view word = nspawn_command[i];
-    const std::string_view name = word.substr(0, word.find('='));
-    const auto* const flag = std::ranges::find(kBindFlags, name, &BindFlag::name);
-    if (flag == kBindFlags.end()) continue;
-    if (name != word) {
-      paths.push_back(flag->path_of(word.substr(name.size() + 1)));
-    } else if (i + 1 < nspawn_command.size()) {
-      paths.push_back(flag->path_of(nspawn_command[++i]));
-    }
+  const Words words(nspawn_command.begin() + 1, nspawn_command.end());
+  for (const NspawnFlag& found : parse_nspawn_flags(words).flags) {
+    const auto* const flag = std::ranges::find(kBindFlags, found.name, &BindFlag::name);
+    if (flag != kBindFlags.end()) paths.push_back(flag->path_of(found.value));
   }
   std::erase(paths, kInside);
   return paths;

@@ -19,9 +19,6 @@ std::vector<std::string> stage2_command(const Config& config, const Nix& nix);
 // Whether the container finds the program where the host has it. Else it is bound into it.
 bool sees_program(const Nix& nix, const std::string& program);
 
-// Whether EXTRA_NSPAWN_FLAGS has the flag, such as "--hostname", in either of its forms.
-bool has_flag(const Config& config, std::string_view name);
-
 // What is not configured, but found on the host.
 struct Findings {
   std::string container_init;  // the path of the program

@@ -14,6 +14,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/words.h"
+#include "common/config/nspawn_flags.h"
 #include "hooks/process.h"
 #include "hooks/process_status.h"
 #include "hooks/start/nspawn.h"
@@ -106,7 +107,7 @@ void replace_machine_id_link(const Root& root, const Log& log) {
 // Whether the root has the host's name, as debootstrap(8) copies it there. An init takes its name
 // from that file, whatever systemd-nspawn has set.
 bool has_name_of_host(const Config& config, const Root& root) {
-  if (has_flag(config, "--hostname") ||
+  if (has_flag(config.extra_nspawn_flags, "hostname") ||
       root.kind_of(kHostname, Root::Links::do_not_follow) != S_IFREG)
     return false;
   const auto host = read_file("/etc/hostname");
@@ -139,7 +140,7 @@ bool is_on_file_system_of_run(const std::string& path) {
 // --volatile= cannot be combined with --ephemeral; NixOS has the roots of its ephemeral containers
 // there.
 void warn_of_root_in_run(const Config& config, const Root& root, const Log& log) {
-  if (config.ephemeral || has_flag(config, "--volatile") ||
+  if (config.ephemeral || has_flag(config.extra_nspawn_flags, "volatile") ||
       !is_on_file_system_of_run(root.real_path()))
     return;
   log.warning(

@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -18,29 +20,55 @@ namespace {
 constexpr const char* kHostFile = "/etc/resolv.conf";
 constexpr const char* kResolvedFile = "/run/systemd/resolve/resolv.conf";
 
-// A resolver ignores what is not an address. The unspecified address is the host itself, as the
-// loopback is.
-bool is_reachable(std::string_view server) {
-  const std::string text(server.substr(0, server.find('%')));
+// A global or a private address. Others are the host itself or need a link of the host.
+bool is_reachable(const in_addr& address) {
+  const std::uint32_t number = ntohl(address.s_addr);
+  const auto is_in = [=](std::uint32_t network, unsigned length) {
+    return number >> (32 - length) == network >> (32 - length);
+  };
+  return !is_in(0x00000000, 8) && !is_in(0x7f000000, 8) && !is_in(0xa9fe0000, 16) &&
+         !is_in(0xe0000000, 3);  // 0/8, 127/8, 169.254/16, 224/3
+}
+
+bool is_reachable(const in6_addr& address) {
+  in_addr mapped{};
+  std::memcpy(&mapped, &address.s6_addr[12], sizeof(mapped));
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return is_reachable(mapped);
+  return !IN6_IS_ADDR_UNSPECIFIED(&address) && !IN6_IS_ADDR_LOOPBACK(&address) &&
+         !IN6_IS_ADDR_LINKLOCAL(&address) && !IN6_IS_ADDR_MULTICAST(&address);
+}
+
+// A resolver takes IPv4 in all forms of inet_aton(3), such as 127.1, and ignores what is not an
+// address. A zone names a link of the host.
+bool is_reachable(const std::string& server) {
   in_addr ipv4{};
-  if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1)
-    return ntohl(ipv4.s_addr) >> 24 != IN_LOOPBACKNET && ipv4.s_addr != INADDR_ANY;
   in6_addr ipv6{};
-  return inet_pton(AF_INET6, text.c_str(), &ipv6) == 1 && !IN6_IS_ADDR_LOOPBACK(&ipv6) &&
-         !IN6_IS_ADDR_UNSPECIFIED(&ipv6);
+  if (inet_aton(server.c_str(), &ipv4) == 1) return is_reachable(ipv4);
+  return inet_pton(AF_INET6, server.c_str(), &ipv6) == 1 && is_reachable(ipv6);
 }
 
-// The keyword must be at the very beginning of the line, resolv.conf(5).
-bool names_reachable_server(std::string_view line) {
-  if (!line.starts_with("nameserver")) return false;
+// The server of a line, or empty. The keyword must be at the very beginning, resolv.conf(5).
+std::string server_of(std::string_view line) {
   const auto words = split_words(line);
-  return words.size() > 1 && words[0] == "nameserver" && is_reachable(words[1]);
+  const bool names_one =
+      line.starts_with("nameserver") && words.size() > 1 && words[0] == "nameserver";
+  return names_one ? std::string(words[1]) : std::string{};
 }
 
-bool has_reachable_server(const std::optional<std::string>& text) {
-  if (!text) return false;
-  const auto lines = split_list(*text, '\n');
-  return std::any_of(lines.begin(), lines.end(), names_reachable_server);
+// The text without the servers that a container with a network of its own cannot reach; nothing if
+// none is left.
+std::optional<std::string> with_reachable_servers(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  std::string kept;
+  bool has_server = false;
+  for (const auto line : split_list(*text, '\n')) {
+    const std::string server = server_of(line);
+    if (!server.empty() && !is_reachable(server)) continue;
+    has_server = has_server || !server.empty();
+    kept += std::string(line) + '\n';
+  }
+  if (text->ends_with('\n')) kept.pop_back();  // behind the last newline there is no line
+  return has_server ? std::optional(kept) : std::nullopt;
 }
 
 }  // namespace
@@ -48,8 +76,11 @@ bool has_reachable_server(const std::optional<std::string>& text) {
 ResolvConf choose_resolv_conf(const std::optional<std::string>& host,
                               const std::optional<std::string>& resolved,
                               bool has_private_network) {
-  if (host && (!has_private_network || has_reachable_server(host))) return {host, kHostFile, {}};
-  if (has_private_network && has_reachable_server(resolved)) return {resolved, kResolvedFile, {}};
+  if (!has_private_network && host) return {host, kHostFile, {}};
+  if (has_private_network) {
+    if (auto text = with_reachable_servers(host)) return {std::move(text), kHostFile, {}};
+    if (auto text = with_reachable_servers(resolved)) return {std::move(text), kResolvedFile, {}};
+  }
   if (!host) return {{}, {}, fmt::format("there is no {}", kHostFile)};
   return {{}, {}, fmt::format("{} names no server that the container could reach", kHostFile)};
 }

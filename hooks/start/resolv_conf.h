@@ -13,9 +13,10 @@ struct ResolvConf {
   std::string reason;               // why there is no text
 };
 
-// The host's file. A container with a network of its own cannot reach a name server on the host's
-// loopback: if the host's file names no other, it gets the one that systemd-resolved keeps, and if
-// that names no other either, none. The arguments are the texts of the two files.
+// The host's file. A container with a network of its own reaches only servers with a global or a
+// private address; the others, as on the host's loopback or with a zone, are left out. If the
+// host's file names no server that it reaches, it gets the file that systemd-resolved keeps, and if
+// that names none either, none. The arguments are the texts of the two files.
 ResolvConf choose_resolv_conf(const std::optional<std::string>& host,
                               const std::optional<std::string>& resolved, bool has_private_network);
 

@@ -19,7 +19,9 @@
 #include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
+#include "common/network/lookup.h"
 #include "common/network/plan.h"
+#include "common/network/rtnetlink.h"
 #include "hooks/requirements.h"
 #include "hooks/running_containers.h"
 #include "hooks/start/nix.h"
@@ -107,21 +109,33 @@ std::vector<std::string> nspawn_command(const Start& start, const Nix& nix) {
                               .opens_all_families = start.opens_all_families});
 }
 
-Start check_all(const Environment& environment, const Config& config) {
+// What pre-start does, which a start by its unit begins with.
+void check_links(const Config& config) {
+  Rtnetlink rtnetlink;
+  const LinkNames own = host_links(config.network);
+  LinkNames all = names_of(required_links(config));
+  all.insert(own.begin(), own.end());
+  check_host(rtnetlink, config, own, find_links(rtnetlink, all));
+}
+
+Start check_all(const Environment& environment, const Config& config, bool is_dry_run) {
   require_root(config);
   Start start{.environment = environment,
               .config = config,
               .nspawn = find_nspawn(),
               .container_init = find_container_init(),
               .root = open_root(config)};
-  if (start.root) {
-    refuse_traps(config, *start.root);
-    start.reason_against_journal_link = reason_against_journal_link(*start.root);
-  }
+  Checks checks;
+  if (is_dry_run) checks.run([&] { check_links(config); });
+  if (start.root) checks.run([&] { refuse_traps(config, *start.root); });
   start.nix = look_at_nix(config);
   start.opens_all_families = opens_all_families(config, start.nspawn);
-  require_system(config, start.root, stage2_command(config, start.nix).front(),
-                 nspawn_command(start, start.nix));
+  checks.run([&] {
+    require_system(config, start.root, stage2_command(config, start.nix).front(),
+                   nspawn_command(start, start.nix));
+  });
+  checks.end();
+  if (start.root) start.reason_against_journal_link = reason_against_journal_link(*start.root);
   return start;
 }
 
@@ -162,7 +176,7 @@ std::vector<std::string> prepare_all(const Start& start, const Log& log) {
 int prepare_and_execute(const Options& options, const Log& log) {
   const Environment environment(environ);
   const Config config = parse_config(environment);
-  const Start start = check_all(environment, config);
+  const Start start = check_all(environment, config, options.dry_run);
   if (!options.dry_run) become_nspawn(start, log);
   print_all(start);
   return 0;

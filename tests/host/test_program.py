@@ -9,7 +9,7 @@ import pytest
 
 import manual
 from container import wait_until
-from host import LONG, PAIR, run, seconds_to, succeed
+from host import LONG, PAIR, assert_reachable, run, seconds_to, succeed
 
 # What it pings has to answer to the first packet; without that it ends with the status.
 SERVE = ("/busybox ping -c1 -W10 10.1.0.1 || exit 4; /busybox ping -c1 -W10 fd01::1 || exit 6; "
@@ -33,7 +33,7 @@ def fetch(busybox, address):
     return run(busybox, "wget", "-q", "-O", "-", f"http://{address}/").stdout
 
 
-@pytest.mark.parametrize("users", ["no", "pick"])
+@pytest.mark.parametrize("users", ["no", "pick", "131072"])
 def test_server(host, program, build, record_property, users):
     """It has its network from its first moment on, and it is gone within a second."""
     web = program(SERVE, PRIVATE_USERS=users, **PAIR)
@@ -54,6 +54,23 @@ def test_example_of_the_manual(host, container, build):
     succeed("sh", "-c", example.script())
     web.start()
     wait_until(lambda: fetch("/bin/busybox", "10.0.0.2") == "hello\n", seconds=LONG, pause=0.05)
+    web.stop()
+
+
+def test_busybox_as_init(host, container, build):
+    """With the lines of the manual: it does not report that it is ready, and knows other signals."""
+    lines = "EXTRA_NSPAWN_FLAGS=--notify-ready=no\nKILL_SIGNAL=SIGUSR2\n"
+    page = manual.displays("/usr/local/share/man/man8/container@.service.8")
+    assert any(text.endswith(lines) for text in page)
+    web = container(stage2=None, **dict(line.split("=", 1) for line in lines.splitlines()), **PAIR)
+    shutil.copy(build / "tests/busybox", web.root / "busybox")
+    (web.root / "sbin/init").symlink_to("../busybox")
+    (web.root / "etc").mkdir()
+    (web.root / "etc/inittab").write_text("::respawn:/busybox httpd -f -p 80 -h /etc\n")
+    web.start()
+    wait_until(lambda: run(build / "tests/busybox", "wget", "-q", "-O", "-", "http://10.1.0.2/inittab").stdout
+               == "::respawn:/busybox httpd -f -p 80 -h /etc\n", seconds=LONG, pause=0.05)
+    assert_reachable(host, web)
     web.stop()
 
 

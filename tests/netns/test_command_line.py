@@ -114,7 +114,7 @@ def test_usage_error(build, program, arguments, text):
 def test_empty_environment(build, program):
     done = subprocess.run([build / program], env={}, capture_output=True)
     assert done.returncode == EX_CONFIG
-    assert done.stderr == (f"{program}: INSTANCE is not set; wanted: 1 to 64 of A-Z a-z 0-9 - _ in "
+    assert done.stderr == (f"{program}: INSTANCE is not set; wanted: 1 to 64 of A-Z a-z 0-9 - in "
                            "labels with . between, none with - at an end\n"
                            ).encode()
 

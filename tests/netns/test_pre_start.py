@@ -156,6 +156,69 @@ def test_bridge_that_is_none(network):
                            "veth, not a bridge\n")
 
 
+TAKEN = "is an address of this host, by link {}; wanted: one that nobody else has"
+
+
+@pytest.mark.parametrize("variables,named,link", [
+    ({"HOST_BRIDGE": "br0", "LOCAL_ADDRESS": "10.5.0.1/24"}, "LOCAL_ADDRESS: 10.5.0.1", "br0"),
+    ({"LOCAL_ADDRESS": "10.5.0.1"}, "LOCAL_ADDRESS: 10.5.0.1", "br0"),
+    ({"LOCAL_ADDRESS": "10.5.0.255"}, "LOCAL_ADDRESS: 10.5.0.255", "br0"),  # the broadcast address
+    ({"LOCAL_ADDRESS6": "fd05::1"}, "LOCAL_ADDRESS6: fd05::1", "br0"),
+    ({"LOCAL_ADDRESS": "fd05::1"}, "LOCAL_ADDRESS6: fd05::1", "br0"),
+    ({"LOCAL_ADDRESS": "10.6.0.1"}, "LOCAL_ADDRESS: 10.6.0.1", "lo"),
+    ({"EXTRA_VETHS": "lan0 lan1,LOCAL_ADDRESS=10.5.0.1"}, "EXTRA_VETHS: lan1: LOCAL_ADDRESS: 10.5.0.1", "br0")])
+def test_address_of_the_host_itself(network, variables, named, link):
+    network.add_bridge()
+    network.host.ip("link set lo up", "link set br0 up", "address add 10.5.0.1/24 broadcast + dev br0",
+                    "address add fd05::1/64 dev br0 nodad", "address add 10.6.0.1/32 dev lo")
+    with network.host.unchanged():
+        done = network.pre_start(variables, "--", "/bin/echo", "executed")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == f"pre-start: {named} {TAKEN.format(link)}\n"
+
+
+def test_addresses_that_are_free(network):
+    """Also one of the link that is left of an earlier run, which goes, and one that another link has too."""
+    network.add_bridge()
+    network.add_pair("ve-web", "host0")
+    network.host.ip("link set lo up", "link set br0 up", "link set ve-web up", "address add 10.5.0.1/24 dev br0",
+                    "address add 10.1.0.2/32 dev ve-web", "address add fe80::2/64 dev br0 nodad",
+                    "route add 10.7.0.0/24 via 10.5.0.9")
+    for variables in ({"LOCAL_ADDRESS": "10.1.0.2"}, {"LOCAL_ADDRESS": "10.5.0.2"}, {"LOCAL_ADDRESS": "10.7.0.2"},
+                      {"LOCAL_ADDRESS6": "fe80::2/64"}, {"LOCAL_ADDRESS6": "fd09::2"}):
+        assert network.pre_start(variables).returncode == 0
+
+
+def test_faults_of_links_and_addresses_are_told_together(network):
+    network.add_bridge()
+    network.add_pair("lan0", "peer")
+    network.host.ip("link set lo up", "address add 10.6.0.1/32 dev lo")
+    with network.host.unchanged():
+        done = network.pre_start({"EXTRA_VETHS": "br0", "HOST_BRIDGE": "lan0", "LOCAL_ADDRESS": "10.6.0.1/24"})
+    assert done.returncode == 78
+    assert done.stderr.splitlines() == [
+        "pre-start: link br0 is of kind bridge, not a veth, and so not an end of a pair",
+        'pre-start: HOST_BRIDGE="lan0": the link is of kind veth, not a bridge',
+        f"pre-start: LOCAL_ADDRESS: 10.6.0.1 {TAKEN.format('lo')}"]
+
+
+def test_names_that_systemd_nspawn_refuses(network):
+    for name in ("x_y", "-a", "a-", "a..b"):
+        done = network.pre_start({"INSTANCE": name})
+        assert (done.returncode, done.stderr) == (
+            78, f'pre-start: INSTANCE="{name}": not valid; wanted: 1 to 64 of A-Z a-z 0-9 - in labels with . '
+            "between, none with - at an end\n")
+
+
+def test_warnings(network):
+    network.add_bridge()
+    done = network.pre_start({**UNIT, "HOST_BRIDGE": "br0", "LOCAL_ADDRESS": "10.1.0.2",
+                              "EXTRA_NSPAWN_FLAGS": "--bind=/srv"})
+    assert done.returncode == 0
+    assert [line.split(":")[1].split()[0] for line in done.stderr.splitlines()] == [
+        "LOCAL_ADDRESS", "EXTRA_NSPAWN_FLAGS"]
+
+
 @pytest.mark.parametrize("variables,wanted_by", [
     ({"HOST_BRIDGE": "late0"}, "HOST_BRIDGE"),
     ({"EXTRA_VETHS": "lan0,HOST_BRIDGE=late0"}, "EXTRA_VETHS: lan0: HOST_BRIDGE"),

@@ -27,7 +27,7 @@ DUAL_STACK = ADDRESSES["single"]
 EX_USAGE, EX_OSERR, EX_CONFIG, NOT_FOUND = 64, 71, 78, 127
 MANUAL = pathlib.Path(__file__).parents[2] / "man/container-hooks.8"
 PATH_OF_UNITS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-INSIDE = "/run/container-init/container-init"
+INSIDE = "/run/host/container-init"
 
 # A shell changes the signal mask.
 WAITING_STUB = f"""\
@@ -44,7 +44,7 @@ def test_arguments(starter):
     variables = {
         **DUAL_STACK, "PRIVATE_USERS": "pick", "HOST_PORT": "tcp:8080:80,53", "MACVLANS": "a b",
         "EXTRA_VETHS": "lan0:eth1,HOST_ADDRESS=10.2.0.1", "CAPABILITIES": "CAP_KILL,CAP_CHOWN",
-        "TMPFS": "/tmp", "STAGE2": "/stage 2", "EXTRA_NSPAWN_FLAGS": "--bind='/a b' -q ''"}
+        "TMPFS": "/tmp", "STAGE2": "/stage 2", "EXTRA_NSPAWN_FLAGS": "--bind='/a b' -q --chdir ''"}
     done = starter.run(variables)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     passed = [f"--setenv={name}={variables[name]}" for name in CONTAINER_VARIABLES
@@ -57,7 +57,7 @@ def test_arguments(starter):
         "--kill-signal=SIGRTMIN+3", "--link-journal=try-guest", *passed,
         "--setenv=WAIT_CARRIER=10", f"--setenv=PATH={path}", "--capability=CAP_KILL,CAP_CHOWN",
         "--tmpfs=/tmp", f"--bind-ro={starter.build}/container-init:{INSIDE}", "--bind=/a b", "-q",
-        "", INSIDE, "/stage 2"]
+        "--chdir", "", INSIDE, "/stage 2"]
 
 
 def test_program_in_place_of_an_init(starter):
@@ -330,6 +330,34 @@ def test_root_in_the_runtime_directory(starter, root):
     assert (starter.run_directory / root[5:] / "etc/machine-id").exists()
     if root.startswith("/run/nixos-containers"):
         assert (starter.run_directory / "nixos-containers").stat().st_mode & 0o7777 == 0o700
+
+
+def test_dry_run_finds_what_pre_start_does(starter):
+    """A start by the unit begins with it. All is told at once."""
+    starter.network.add_bridge()
+    starter.network.host.ip("link set lo up", "address add 10.6.0.1/32 dev lo")
+    (starter.root / "sbin/init").unlink()
+    (starter.root / "etc").mkdir()
+    os.mkfifo(starter.root / "etc/machine-id")
+    done = starter.run({"EXTRA_VETHS": "br0", "LOCAL_ADDRESS": "10.6.0.1"}, "--dry-run")
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    assert done.stderr.splitlines() == [
+        "start: link br0 is of kind bridge, not a veth, and so not an end of a pair",
+        "start: LOCAL_ADDRESS: 10.6.0.1 is an address of this host, by link lo; wanted: one that nobody else has",
+        f'start: root="{starter.root}": etc/machine-id in it is a FIFO; wanted: a regular file',
+        f'start: root="{starter.root}": there is no /sbin/init in it; wanted: a directory with a system in it, '
+        "or the path of its init in STAGE2"]
+
+
+@pytest.mark.parametrize("users,flags", [
+    ("65536", ["--private-users=65536", "--private-users-ownership=auto"]),
+    ("1", ["--private-users=1", "--private-users-ownership=auto"]),
+    ("0", ["--private-users=0"]), ("pick", ["--private-users=pick"]),
+    ("identity", ["--private-users=identity"]), ("no", ["--private-users=no"])])
+def test_owners_of_the_files(starter, users, flags):
+    """systemd-nspawn sets the second for pick alone. What the user says comes later, and wins."""
+    assert starter.run({"PRIVATE_USERS": users}).returncode == 0
+    assert [word for word in starter.arguments if word.startswith("--private-users")] == flags
 
 
 def test_root_that_others_can_reach(starter, tmp_path):
@@ -891,7 +919,7 @@ HOSTILE = r"""a b'c"d$HOME`id`\e*;&|<>(){}#~!""" + "\t\x7f\u00e9"
     {**DUAL_STACK, "EXTRA_VETHS": "lan0:eth1 lan1", "HOST_PORT": "53"},
     {"HOST_BRIDGE": "br0"},
     {"STAGE2": "/" + HOSTILE, "SYSTEM_PATH": "/\n", "TMPFS": "/a'b:$c /*",
-     "EXTRA_NSPAWN_FLAGS": shlex.quote(HOSTILE) + " '' '\n' -q", "NETWORK_NAMESPACE_PATH": "/'"},
+     "EXTRA_NSPAWN_FLAGS": "--setenv " + shlex.quote(HOSTILE) + " --chdir '' --chdir '\n' -q", "NETWORK_NAMESPACE_PATH": "/'"},
 ], ids=["none", "pairs", "bridge", "hostile"])
 def test_dry_run_prints_what_a_shell_does(starter, variables, tmp_path):
     """Nothing is done; and the same is, where it is pasted."""

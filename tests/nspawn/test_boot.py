@@ -178,7 +178,7 @@ for namespace in [os.open(f"/proc/{sys.argv[1]}/ns/{kind}", os.O_RDONLY) for kin
 os.setgroups([])
 os.setresgid(0, 0, 0)
 os.setresuid(0, 0, 0)
-program = "/run/container-init/container-init"
+program = "/run/host/container-init"
 status = os.stat(program)
 print(status.st_dev, status.st_ino)
 cleared = struct.pack("QQQQ", 0, MOUNT_ATTR_RDONLY, 0, 0)

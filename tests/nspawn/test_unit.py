@@ -223,6 +223,15 @@ def test_root_of_the_container_is_not_root_of_the_host(containers):
     assert owners(containers) == {(user, user)}
 
 
+@pytest.mark.release
+def test_root_of_the_container_is_a_user_with_a_number(containers):
+    """Here, too, the files get the users; the rest of what is tested for pick does not depend on it."""
+    containers.configure("web", f"{ADDRESSES}PRIVATE_USERS=2031616")
+    containers.start()
+    assert first_user(containers) == 2031616
+    assert owners(containers) == {(2031616, 2031616)}
+
+
 def test_root_of_the_container_is_root_again(containers):
     """With the command that a warning says."""
     containers.configure("web", ADDRESSES)

@@ -34,12 +34,10 @@ constexpr auto kTooLong = "a text that is far longer than an address of any fami
 
 constexpr auto kAddresses = std::to_array<Row>({
     {kIpv4, "10.0.0.1", "10.0.0.1"},
-    {kIpv4, "0.0.0.1", "0.0.0.1"},
+    {kIpv4, "1.0.0.0", "1.0.0.0"},
     {kIpv4, "126.255.255.255", "126.255.255.255"},
     {kIpv4, "128.0.0.1", "128.0.0.1"},
     {kIpv4, "223.255.255.255", "223.255.255.255"},
-    {kIpv4, "240.0.0.1", "240.0.0.1"},
-    {kIpv4, "255.255.255.254", "255.255.255.254"},
     {kIpv6, "fd00::1", "fd00::1"},
     {kIpv6, "FD00::ABCD", "fd00::abcd"},
     {kIpv6, "fd00:0:0:0:0:0:0:1", "fd00::1"},
@@ -78,6 +76,10 @@ constexpr auto kAddresses = std::to_array<Row>({
     {kIpv4, "fd00::1", "IPv6 where IPv4 is wanted"},
     {kIpv4, "::", "IPv6 where IPv4 is wanted"},
     {kIpv4, "0.0.0.0", "the unspecified address"},
+    {kIpv4, "0.0.0.1", "a reserved address"},
+    {kIpv4, "0.255.255.255", "a reserved address"},
+    {kIpv4, "240.0.0.1", "a reserved address"},
+    {kIpv4, "255.255.255.254", "a reserved address"},
     {kIpv4, "224.0.0.0", "not a unicast address"},
     {kIpv4, "239.255.255.255", "not a unicast address"},
     {kIpv4, "255.255.255.255", "not a unicast address"},
@@ -273,8 +275,25 @@ TEST_CASE("fe80::/10 is link-local") {
     CHECK(address(text).is_link_local());
   }
   for (const auto* text :
-       {"fe7f::1", "fec0::1", "fd80::1", "::fe80", "169.254.1.1", "254.128.0.1"}) {
+       {"fe7f::1", "fec0::1", "fd80::1", "::fe80", "169.254.1.1", "128.254.128.1"}) {
     CAPTURE(text);
     CHECK_FALSE(address(text).is_link_local());
   }
+}
+
+TEST_CASE("what no single machine of a network can have as its address") {
+  const auto use = [](std::string_view text, Family family) {
+    return shared_use(*value_of(parse_prefix(text, family)));
+  };
+  for (const auto text : {"10.0.0.0/24", "10.0.0.4/30", "10.0.0.128/25", "10.0.0.0/8"})
+    CHECK(use(text, kIpv4) == "the address of its network");
+  for (const auto text : {"10.0.0.255/24", "10.0.0.7/30", "10.0.0.255/25", "10.255.255.255/8"})
+    CHECK(use(text, kIpv4) == "the broadcast address of its network");
+  for (const auto text :
+       {"10.0.0.1/24", "10.0.0.0/31", "10.0.0.1/31", "10.0.0.0/32", "10.0.0.255", "10.0.0.255/23"})
+    CHECK(use(text, kIpv4).empty());
+  for (const auto text : {"fd00::/64", "fd00::4/126", "fd00:0:0:8000::/49"})
+    CHECK(use(text, kIpv6) == "the subnet-router anycast address of its network");
+  for (const auto text : {"fd00::1/64", "fd00::/127", "fd00::", "fd00::ffff:ffff:ffff:ffff/64"})
+    CHECK(use(text, kIpv6).empty());
 }

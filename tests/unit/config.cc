@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include <fmt/core.h>
@@ -69,7 +70,7 @@ constexpr auto kMtu = "68 to 65535, and 1280 at least for IPv6"sv;
 constexpr auto kLink = "a link name: 1 to 15 printable characters without / : % or white space"sv;
 constexpr auto kLinkPair = "LINK[:INNER], each a link name of 1 to 15 characters"sv;
 constexpr auto kMachine =
-    "1 to 64 of A-Z a-z 0-9 - _ in labels with . between, none with - at an end"sv;
+    "1 to 64 of A-Z a-z 0-9 - in labels with . between, none with - at an end"sv;
 constexpr auto kPath = "an absolute path"sv;
 constexpr auto kFlag = "1 or 0"sv;
 constexpr auto kSeconds = "seconds, 0 to 86400"sv;
@@ -81,7 +82,7 @@ constexpr auto kKey =
     "HOST_BRIDGE, MTU as KEY"sv;
 constexpr auto kDiffer = "names that differ"sv;
 constexpr auto kOnce = "each KEY once"sv;
-constexpr auto kPort = "[tcp:|udp:|sctp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80"sv;
+constexpr auto kPort = "[tcp:|udp:]HOSTPORT[:CONTAINERPORT], as in tcp:8080:80"sv;
 constexpr auto kUsers = "no, identity, pick or a number"sv;
 constexpr auto kCapability = "capability names with commas between, as in CAP_SYS_TIME"sv;
 constexpr auto kTmpfs = "absolute paths, each with [:OPTIONS]"sv;
@@ -119,6 +120,22 @@ constexpr auto kNetworkFaults = std::to_array<FaultRow>({
     {"HOST_ADDRESS=0.0.0.0", R"(HOST_ADDRESS="0.0.0.0": the unspecified address)", kIpv4},
     {"HOST_ADDRESS=127.0.0.1", R"(HOST_ADDRESS="127.0.0.1": a loopback address)", kIpv4},
     {"HOST_ADDRESS=224.0.0.1", R"(HOST_ADDRESS="224.0.0.1": not a unicast address)", kIpv4},
+    {"HOST_ADDRESS=0.1.2.3", R"(HOST_ADDRESS="0.1.2.3": a reserved address)", kIpv4},
+    {"LOCAL_ADDRESS=240.0.0.1/24", R"(LOCAL_ADDRESS="240.0.0.1/24": a reserved address)", kIpv4},
+    {"HOST_ADDRESS=10.0.0.0/24", R"(HOST_ADDRESS="10.0.0.0/24": the address of its network)",
+     kIpv4},
+    {"HOST_ADDRESS=10.0.0.3/30",
+     R"(HOST_ADDRESS="10.0.0.3/30": the broadcast address of its network)", kIpv4},
+    {"LOCAL_ADDRESS=10.0.0.128/25", R"(LOCAL_ADDRESS="10.0.0.128/25": the address of its network)",
+     kIpv4},
+    {"LOCAL_ADDRESS=10.255.255.255/8",
+     R"(LOCAL_ADDRESS="10.255.255.255/8": the broadcast address of its network)", kIpv4},
+    {"LOCAL_ADDRESS6=fd00::/64",
+     R"(LOCAL_ADDRESS6="fd00::/64": the subnet-router anycast address of its network)", kIpv6},
+    {"LOCAL_ADDRESS=fd00::4/126",
+     R"(LOCAL_ADDRESS="fd00::4/126": the subnet-router anycast address of its network)", kIpv6},
+    {"EXTRA_VETHS=lan0,LOCAL_ADDRESS=10.0.0.0/24",
+     R"(EXTRA_VETHS: lan0: LOCAL_ADDRESS="10.0.0.0/24": the address of its network)", kIpv4},
     {"HOST_ADDRESS=10.0.0.1/33", R"(HOST_ADDRESS="10.0.0.1/33": the prefix length is not 1 to 32)",
      kIpv4},
     {"HOST_ADDRESS=10.0.0.1/", R"(HOST_ADDRESS="10.0.0.1/": the prefix length is not a number)",
@@ -231,6 +248,7 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
     {"PRIVATE_USERS=yes", R"(PRIVATE_USERS="yes": not valid)", kUsers},
     {"PRIVATE_USERS=-1", R"(PRIVATE_USERS="-1": not valid)", kUsers},
     {"PRIVATE_USERS=4294967296", R"(PRIVATE_USERS="4294967296": not valid)", kUsers},
+    {"PRIVATE_USERS=4294901760", R"(PRIVATE_USERS="4294901760": not valid)", kUsers},
     {"PRIVATE_USERS=pick ", R"(PRIVATE_USERS="pick ": not valid)", kUsers},
     {"NETWORK_NAMESPACE_PATH=netns/a", R"(NETWORK_NAMESPACE_PATH="netns/a": not valid)", kPath},
     {"HOST_PORT=0", R"(HOST_PORT="0": not valid)", kPort},
@@ -241,6 +259,10 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
     {"HOST_PORT=80:", R"(HOST_PORT="80:": not valid)", kPort},
     {"HOST_PORT=tcp:udp:80", R"(HOST_PORT="tcp:udp:80": not valid)", kPort},
     {"HOST_PORT=TCP:80:80", R"(HOST_PORT="TCP:80:80": not valid)", kPort},
+    {"HOST_PORT=sctp:80", R"(HOST_PORT="sctp:80": not valid)", kPort},
+    {"HOST_PORT=080", R"(HOST_PORT="080": not valid)", kPort},
+    {"HOST_PORT=80,udp:80,tcp:80:81",
+     R"(HOST_PORT="tcp:80:81": a port of the host that is there twice)", kPort},
     {"HOST_PORT=tcp:80:80:80", R"(HOST_PORT="tcp:80:80:80": not valid)", kPort},
     {"HOST_PORT=80,", R"(HOST_PORT="": not valid)", kPort},
     {"HOST_PORT=80, 81", R"(HOST_PORT=" 81": not valid)", kPort},
@@ -253,7 +275,10 @@ constexpr auto kHostFaults = std::to_array<FaultRow>({
     {"CAPABILITIES=CAP_CHOWN,,CAP_KILL", R"(CAPABILITIES="": not valid)", kCapability},
     {"CAPABILITIES=CAP_CHOWN CAP_KILL", R"(CAPABILITIES="CAP_CHOWN CAP_KILL": not valid)",
      kCapability},
+    {"CAPABILITIES=CAP_KILL,SYS_TIME", R"(CAPABILITIES="SYS_TIME": not valid)", kCapability},
     {"TMPFS=/tmp var", R"(TMPFS="var": not valid)", kTmpfs},
+    {"TMPFS=/", R"(TMPFS="/": not valid)", kTmpfs},
+    {"TMPFS=/tmp:size=lots", R"(TMPFS="/tmp:size=lots": not valid)", kTmpfs},
     {"EPHEMERAL=true", R"(EPHEMERAL="true": neither 1 nor 0)", kFlag},
     {"SYSTEM_PATH=nix/store", R"(SYSTEM_PATH="nix/store": not valid)", kPath},
     {"STAGE2=init", R"(STAGE2="init": not valid)", kPath},
@@ -494,11 +519,203 @@ TEST_CASE("systemd-nspawn is not told to execute an init itself") {
     CHECK(web_faults({flags}) == refused);
     CHECK(web_faults({flags, "COMMAND=/bin/httpd"}) == refused);
   }
-  for (const std::string_view flags :
-       {"--bind=/b", "--background=b", "-Mb", "-q -Db", "-", "", "b"}) {
+}
+
+namespace {
+
+// Of the flags alone, and beside other variables.
+Lines flag_faults(std::string_view flags, Assignments assignments = {}) {
+  const std::string text = fmt::format("EXTRA_NSPAWN_FLAGS={}", flags);
+  assignments.emplace_back(text);
+  return web_faults(assignments);
+}
+
+Lines has_flag_fault(std::string_view flag, std::string_view wanted) {
+  return {fault(fmt::format("EXTRA_NSPAWN_FLAGS has {}", flag), wanted)};
+}
+
+}  // namespace
+
+TEST_CASE("flags that override a variable or add to what is there are fine") {
+  for (const std::string_view flags : {"--bind=/b",
+                                       "--background=b",
+                                       "--keep-unit",
+                                       "--register=no",
+                                       "-q -x",
+                                       "--kill-signal=TERM",
+                                       "--private-users=no",
+                                       "--setenv=A=b",
+                                       "-E HOST_NAME=b",
+                                       "--notify-ready=no",
+                                       "--link-journal=host",
+                                       "--settings no",
+                                       "--network-zone=z",
+                                       "--network-bridge br1",
+                                       "-n",
+                                       "--network-veth-extra=a",
+                                       "--new-in-262",
+                                       "--new-in-262 a --bind=/b",
+                                       "-K",
+                                       "--u root",
+                                       "",
+                                       "--template=/a",
+                                       "--tmpfs /a -q --",
+                                       "--drop-capability=CAP_NET_RAW"}) {
     CAPTURE(flags);
-    CHECK(web_faults({fmt::format("EXTRA_NSPAWN_FLAGS={}", flags)}).empty());
+    CHECK(flag_faults(flags).empty());
   }
+  CHECK(
+      flag_faults("--network-macvlan=a --no-new-privileges --tmpfs=/a", {"LOCAL_ADDRESS=10.0.0.2"})
+          .empty());
+}
+
+TEST_CASE("flags for which there is a variable") {
+  constexpr auto kName = "no such flag, as INSTANCE is the name"sv;
+  constexpr auto kRoot = "root, which names a directory, and no such flag"sv;
+  for (const std::string_view flag : {"--machine=db", "-Mb", "-M", "--mach=db", "-qMdb"}) {
+    CAPTURE(flag);
+    CHECK(flag_faults(flag == "-M" ? "-M db" : flag) == has_flag_fault(flag, kName));
+  }
+  for (const std::string_view flag :
+       {"-D/a", "--directory=/a", "--dir=/a", "-qDb", "-i/a", "--image=/a", "--oci=/a"}) {
+    CAPTURE(flag);
+    CHECK(flag_faults(flag) == has_flag_fault(flag, kRoot));
+  }
+  CHECK(flag_faults("--network-names=/run/netns/a") ==
+        has_flag_fault("--network-names=/run/netns/a", "NETWORK_NAMESPACE_PATH in its place"));
+  CHECK(flag_faults("--setenv=LOCAL_ADDRESS=10.0.0.9 -E MTU") ==
+        Lines{has_flag_fault(R"("LOCAL_ADDRESS=10.0.0.9")",
+                             "LOCAL_ADDRESS as a variable of its own")[0],
+              has_flag_fault(R"("MTU")", "MTU as a variable of its own")[0]});
+  for (const std::string_view flag : {"-h", "--help", "--version"})
+    CHECK(flag_faults(flag) ==
+          has_flag_fault(flag, "no such flag, with which no container is started"));
+}
+
+TEST_CASE("flags that give the links of a pair other names") {
+  for (const Assignments& pair :
+       {Assignments{"LOCAL_ADDRESS=10.0.0.2"}, Assignments{"HOST_BRIDGE=br0"}}) {
+    CHECK(flag_faults("--network-bridge=br1", pair) ==
+          has_flag_fault("--network-bridge=br1", "HOST_BRIDGE in its place"));
+    CHECK(flag_faults("--network-br=br1", pair) ==
+          has_flag_fault("--network-br=br1", "HOST_BRIDGE in its place"));
+    CHECK(
+        flag_faults("--network-zone=z", pair) ==
+        has_flag_fault("--network-zone=z", "HOST_BRIDGE in its place, with a bridge that exists"));
+    for (const std::string_view flag : {"--network-veth", "-n", "-qn"})
+      CHECK(flag_faults(flag, pair) ==
+            has_flag_fault(flag, "no such flag, as the variables of the pair ask for its links"));
+  }
+  CHECK(flag_faults("-u daemon", {"EXTRA_VETHS=lan0"}) ==
+        has_flag_fault("-u", "no such flag, as container-init needs root to configure the links"));
+}
+
+TEST_CASE("flags that make something for a network namespace that exists") {
+  for (const std::string_view flag : {"--private-network", "-n", "--network-bridge=br0",
+                                      "--network-zone=z", "--network-veth-e=a", "-p80"}) {
+    CAPTURE(flag);
+    CHECK(flag_faults(flag, {"NETWORK_NAMESPACE_PATH=/a"}) ==
+          has_flag_fault(flag,
+                         "no such flag beside NETWORK_NAMESPACE_PATH, as nothing can be made "
+                         "for a namespace that exists"));
+  }
+  CHECK(flag_faults("--network-macvlan=a", {"NETWORK_NAMESPACE_PATH=/a"}).empty());
+}
+
+TEST_CASE("flags that systemd-nspawn would refuse, and words that it would execute") {
+  constexpr auto kFlags =
+      "flags as systemd-nspawn takes them, and quotes around what has white space"sv;
+  for (const auto& [flags, what] : std::map<std::string_view, std::string_view>{
+           {"--keep-unit=no", R"("--keep-unit=no", which takes no value)"},
+           {"--boot=yes", R"("--boot=yes", which takes no value)"},
+           {"-q --bind", R"("--bind", which lacks its value)"},
+           {"-qE", R"("-qE", which lacks its value)"},
+           {"--bind=/my data:/data -q", R"("data:/data", which is no flag)"},
+           {"--private-users no", R"("no", which is no flag)"},
+           {"-q ''", R"("", which is no flag)"},
+           {"-", R"("-", which is no flag)"},
+           {"b", R"("b", which is no flag)"},
+           {"-- b", R"("b", which is no flag)"}}) {
+    CAPTURE(flags);
+    CHECK(flag_faults(flags) == has_flag_fault(what, kFlags));
+  }
+}
+
+TEST_CASE("owners are mapped where there are others") {
+  const auto refused = [](std::string_view bind, std::string_view users) {
+    return Lines{
+        fault(fmt::format(R"(EXTRA_NSPAWN_FLAGS binds "{}" with idmap, and PRIVATE_USERS is "{}")",
+                          bind, users),
+              "no idmap, as there are no other owners to map, or PRIVATE_USERS=pick")};
+  };
+  for (const std::string_view users : {"no", "identity", "0"}) {
+    const std::string assignment = fmt::format("PRIVATE_USERS={}", users);
+    CHECK(flag_faults("--bind=/srv:/srv:idmap", {assignment}) == refused("/srv:/srv:idmap", users));
+    CHECK(flag_faults("--bind-ro /a::norbind,rootidmap", {assignment}) ==
+          refused("/a::norbind,rootidmap", users));
+    CHECK(flag_faults("--bind=/srv:/idmap:rbind --bind=/idmap", {assignment}).empty());
+    CHECK(flag_faults("--bind=/srv:/srv:idmap -U", {assignment}).empty());
+  }
+  CHECK(flag_faults("--bind=/srv:/srv:idmap", {"PRIVATE_USERS=pick"}).empty());
+  CHECK(flag_faults("--bind=/srv:/srv:idmap").empty());  // NAME.nspawn may say which users
+}
+
+TEST_CASE("files that would belong to nobody are a warning") {
+  const auto warnings = [](std::string_view flags, std::string_view users) {
+    const std::string text = fmt::format("EXTRA_NSPAWN_FLAGS={}", flags);
+    return web({users, text}).warnings;
+  };
+  for (const std::string_view users : {"PRIVATE_USERS=pick", "PRIVATE_USERS=65536"})
+    CHECK(
+        warnings("--bind=/srv --bind=/a:/b", users) ==
+        Lines{
+            R"(EXTRA_NSPAWN_FLAGS binds "/srv" without idmap: its files belong to nobody in the container, whose users are others)",
+            R"(EXTRA_NSPAWN_FLAGS binds "/a:/b" without idmap: its files belong to nobody in the container, whose users are others)"});
+  for (const std::string_view flags :
+       {"--bind=/srv:/srv:idmap", "--bind=/srv::owneridmap", "--bind-ro=/etc/hosts",
+        "--bind=/dev/dri", "--bind=-/dev:/b", "--bind=/run/a.sock", "--bind=+/srv:/b",
+        "--bind=/srv --private-users=no"})
+    CHECK(warnings(flags, "PRIVATE_USERS=pick").empty());
+  CHECK(warnings("--bind=/srv", "PRIVATE_USERS=no").empty());
+  CHECK(warnings("--bind=/device", "PRIVATE_USERS=pick").size() == 1);
+}
+
+TEST_CASE("a router has no address that all of its network, or none, have") {
+  CHECK(web_faults({"LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=10.0.0.255"}) ==
+        Lines{fault(
+            R"(LOCAL_GATEWAY="10.0.0.255": the broadcast address of its network, 10.0.0.0/24)",
+            kIpv4Gateway)});
+  CHECK(web_faults({"LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_GATEWAY=10.0.0.0"}) ==
+        Lines{fault(R"(LOCAL_GATEWAY="10.0.0.0": the address of its network, 10.0.0.0/24)",
+                    kIpv4Gateway)});
+  for (const std::string_view gateway :
+       {"LOCAL_GATEWAY=10.0.1.0", "LOCAL_GATEWAY=10.0.0.254", "LOCAL_GATEWAY=fd00::"})
+    CHECK(web_faults({"LOCAL_ADDRESS=10.0.0.2/24", "LOCAL_ADDRESS6=fd00::2/64", gateway}).empty());
+}
+
+TEST_CASE("a single address in a bridge, without a gateway, is a warning") {
+  const Lines both =
+      web({"HOST_BRIDGE=br0", "LOCAL_ADDRESS=10.0.0.2", "LOCAL_ADDRESS6=fd00::2"}).warnings;
+  CHECK(both ==
+        Lines{"LOCAL_ADDRESS is the single address 10.0.0.2, so the container has no route to the "
+              "bridge br0; wanted: a length, as in 10.0.0.2/24, or a gateway",
+              "LOCAL_ADDRESS6 is the single address fd00::2, so the container has no route to the "
+              "bridge br0; wanted: a length, as in fd00::2/64, or a gateway"});
+  CHECK(web({"EXTRA_VETHS=lan0,HOST_BRIDGE=br0,LOCAL_ADDRESS=10.0.0.2"})
+            .warnings.front()
+            .starts_with("EXTRA_VETHS: lan0: LOCAL_ADDRESS is the single address 10.0.0.2, "));
+  for (const std::string_view other :
+       {"LOCAL_GATEWAY=10.0.0.1", "HOST_ADDRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.2/24"})
+    CHECK(web({other, "HOST_BRIDGE=br0", "LOCAL_ADDRESS=10.0.0.2"}).warnings.empty());
+  CHECK(web({"LOCAL_ADDRESS=10.0.0.2"}).warnings.empty());
+  CHECK(web({"HOST_BRIDGE=br0"}).warnings.empty());
+}
+
+TEST_CASE("faults of every kind are told together") {
+  CHECK(web_faults({"HOST_ADRESS=10.0.0.1", "LOCAL_ADDRESS=10.0.0.300", "CAPABILITIES=FOO",
+                    "TMPFS=x", "EXTRA_NSPAWN_FLAGS=-Mx -n --bind", "NETWORK_NAMESPACE_PATH=/a",
+                    "PRIVATE_USERS=pick", "COMMAND=/a", "STAGE2=/b"})
+            .size() == 11);
 }
 
 TEST_CASE("a network namespace that exists excludes a user namespace") {
@@ -764,12 +981,12 @@ TEST_CASE("an empty key of an extra pair is not set") {
 }
 
 TEST_CASE("every variable of the host's programs is read") {
-  const Config config =
-      web({"root=/var/lib/machines/web", "PRIVATE_NETWORK=1", "PRIVATE_USERS=pick",
-           "HOST_PORT=tcp:8080:80,53", "INTERFACES= a  b:c\n", "MACVLANS=d\te:f",
-           "CAPABILITIES=CAP_KILL,all", "TMPFS=/tmp /var:size=1M", "EPHEMERAL=1",
-           "SYSTEM_PATH=/nix/store/x", "STAGE2=/init", "COPY_RESOLV_CONF=0", "FLAKE=github:a/b#c d",
-           "KILL_SIGNAL=SIGTERM", "DEVICE_TIMEOUT=0", "EXTRA_NSPAWN_FLAGS=--bind='/a b' \"c d\""});
+  const Config config = web(
+      {"root=/var/lib/machines/web", "PRIVATE_NETWORK=1", "PRIVATE_USERS=pick",
+       "HOST_PORT=tcp:8080:80,53", "INTERFACES= a  b:c\n", "MACVLANS=d\te:f",
+       "CAPABILITIES=CAP_KILL,all", "TMPFS=/tmp /var:size=1M", "EPHEMERAL=1",
+       "SYSTEM_PATH=/nix/store/x", "STAGE2=/init", "COPY_RESOLV_CONF=0", "FLAKE=github:a/b#c d",
+       "KILL_SIGNAL=SIGTERM", "DEVICE_TIMEOUT=0", "EXTRA_NSPAWN_FLAGS=--bind='/a b' -E \"c d\""});
   CHECK(config.root == "/var/lib/machines/web");
   CHECK(config.private_network);
   CHECK(config.private_users == "pick");
@@ -786,13 +1003,13 @@ TEST_CASE("every variable of the host's programs is read") {
   CHECK(config.flake == "github:a/b#c d");
   CHECK(config.kill_signal == "SIGTERM");
   CHECK(config.device_timeout == 0s);
-  CHECK(config.extra_nspawn_flags == Lines{"--bind=/a b", "c d"});
+  CHECK(config.extra_nspawn_flags == Lines{"--bind=/a b", "-E", "c d"});
 }
 
 TEST_CASE("literal flags are split at white space, and a quote in them is a character") {
-  const std::string flags = R"(EXTRA_NSPAWN_FLAGS= --bind='/a  b" c\:d)";
+  const std::string flags = R"(EXTRA_NSPAWN_FLAGS= --bind='/a  -Eb" --bind c\:d)";
   const Config config = web({"LITERAL_NSPAWN_FLAGS=1", flags});
-  CHECK(config.extra_nspawn_flags == Lines{"--bind='/a", "b\"", "c\\:d"});
+  CHECK(config.extra_nspawn_flags == Lines{"--bind='/a", "-Eb\"", "--bind", "c\\:d"});
   CHECK(web_faults({"LITERAL_NSPAWN_FLAGS=0", flags}).size() == 1);
 }
 
@@ -804,7 +1021,7 @@ TEST_CASE("values that are accepted") {
                                  "PRIVATE_USERS=no",
                                  "PRIVATE_USERS=identity",
                                  "PRIVATE_USERS=0",
-                                 "PRIVATE_USERS=4294967295",
+                                 "PRIVATE_USERS=4294901759",
                                  "HOST_PORT=1",
                                  "HOST_PORT=65535:65535",
                                  "HOST_PORT=udp:53",
@@ -824,7 +1041,13 @@ TEST_CASE("values that are accepted") {
                                  "EXTRA_NSPAWN_FLAGS= ",
                                  "INTERFACES= ",
                                  "EXTRA_VETHS= \t\n",
-                                 "HOST_ADDRESS=10.0.0.0/24",
+                                 "HOST_ADDRESS=10.0.0.0/31",
+                                 "HOST_ADDRESS=10.0.0.0",
+                                 "LOCAL_ADDRESS=10.0.0.255",
+                                 "LOCAL_ADDRESS=10.0.0.255/16",
+                                 "HOST_ADDRESS6=fd00::/64",
+                                 "LOCAL_ADDRESS6=fd00::/127",
+                                 "LOCAL_ADDRESS6=fd00::",
                                  "LOCAL_ADDRESS6=fe80::2/64",
                                  "FLAKE=\xff"}) {
     CAPTURE(assignment);
@@ -841,7 +1064,7 @@ TEST_CASE("ports need a network of the container's own") {
   for (const auto* own :
        {"PRIVATE_NETWORK=1", "LOCAL_ADDRESS=10.0.0.2", "HOST_BRIDGE=br0", "EXTRA_VETHS=a",
         "INTERFACES=a", "MACVLANS=a", "EXTRA_NSPAWN_FLAGS=--bind=/a --network-zone=z",
-        "EXTRA_NSPAWN_FLAGS=-n", "EXTRA_NSPAWN_FLAGS=--private-network=yes"}) {
+        "EXTRA_NSPAWN_FLAGS=-qn", "EXTRA_NSPAWN_FLAGS=--private-net"}) {
     CAPTURE(own);
     CHECK(web_faults({"HOST_PORT=80", own}).empty());
   }
@@ -997,13 +1220,14 @@ TEST_CASE("bytes that are not printable ASCII do not reach a message") {
 TEST_CASE("a machine name is one that machined takes") {
   const std::string longest(64, 'a');
   for (const std::string_view name : {"a"sv, "web"sv, "Web-1"sv, "a.b.c"sv, "0"sv, "a--b"sv,
-                                      "1.2"sv, std::string_view(longest)}) {
+                                      "1.2"sv, "localhost"sv, std::string_view(longest)}) {
     CAPTURE(name);
     CHECK(is_machine_name(name));
   }
   for (const std::string_view name :
-       {""sv, "."sv, ".."sv, ".a"sv, "a."sv, "a..b"sv, "-"sv, "-a"sv, "a-"sv, "a-.b"sv, "a.-b"sv,
-        "a/b"sv, "a b"sv, "a\n"sv, "a@b"sv, "a:b"sv, "a\0"sv, "\xc3\xa9"sv, "../a"sv}) {
+       {""sv,    "."sv,   ".."sv,   ".a"sv,   "a."sv,  "a..b"sv,     "-"sv,
+        "-a"sv,  "a-"sv,  "a-.b"sv, "a.-b"sv, "a/b"sv, "a b"sv,      "a\n"sv,
+        "a@b"sv, "a:b"sv, "x_y"sv,  "_"sv,    "a\0"sv, "\xc3\xa9"sv, "../a"sv}) {
     CAPTURE(quote(name));
     CHECK_FALSE(is_machine_name(name));
   }

@@ -16,7 +16,7 @@ using Words = std::vector<std::string>;
 using Assignments = std::vector<std::string_view>;
 
 constexpr auto kProgram = "/opt/container-init";
-constexpr auto kInside = "/run/container-init/container-init";
+constexpr auto kInside = "/run/host/container-init";
 constexpr Nix kWholeNix{.has_store = true, .has_database = true, .has_daemon_socket = true};
 
 Words joined(std::initializer_list<Words> parts) {
@@ -45,7 +45,7 @@ Words with(const Added& added) {
                  added.network,
                  {"--notify-ready=yes", "--kill-signal=SIGRTMIN+3"},
                  added.shared,
-                 {"--bind-ro=/opt/container-init:/run/container-init/container-init"},
+                 {"--bind-ro=/opt/container-init:/run/host/container-init"},
                  added.extra,
                  {kInside, "/sbin/init"}});
 }
@@ -91,7 +91,7 @@ TEST_CASE("each variable is a flag") {
       {{"EPHEMERAL=0"}, {{}, {kJournal}, {}}},
       {{"PATH=/a:/b c"}, {{}, {kJournal, "--setenv=PATH=/a:/b c"}, {}}},
       {{"WAIT_CARRIER=3"}, {{}, {kJournal, "--setenv=WAIT_CARRIER=3"}, {}}},
-      {{"EXTRA_NSPAWN_FLAGS=--bind='/a b' -q \"\""}, {{}, {kJournal}, {"--bind=/a b", "-q", ""}}},
+      {{"EXTRA_NSPAWN_FLAGS=--bind='/a b' -E \"\""}, {{}, {kJournal}, {"--bind=/a b", "-E", ""}}},
       // Not of systemd-nspawn.
       {{"DEVICE_TIMEOUT=3", "COPY_RESOLV_CONF=0", "RELOAD_COMMAND=/a", "HOME=/root", "FOO=1"},
        {{}, {kJournal}, {}}},
@@ -119,7 +119,7 @@ TEST_CASE("a program runs below systemd-nspawn's own init, which does not wait f
                          kJournal,
                          "--setenv=LOCAL_ADDRESS=10.0.0.2",
                          kCarrier,
-                         "--bind-ro=/opt/container-init:/run/container-init/container-init",
+                         "--bind-ro=/opt/container-init:/run/host/container-init",
                          kInside,
                          "/bin/httpd",
                          "-f",
@@ -195,6 +195,7 @@ TEST_CASE("all flags have their order, and those of the user are the last") {
               "/c",
               "--private-network",
               "--private-users=65536",
+              "--private-users-ownership=auto",
               "--network-veth",
               "--port=80",
               "--network-veth-extra=lan0",
@@ -223,7 +224,7 @@ TEST_CASE("all flags have their order, and those of the user are the last") {
               "--setenv=PATH=/bin",
               "--capability=all",
               "--tmpfs=/tmp",
-              "--bind-ro=/opt/container-init:/run/container-init/container-init",
+              "--bind-ro=/opt/container-init:/run/host/container-init",
               "--kill-signal=INT",
               "--private-users=no",
               kInside,
@@ -259,7 +260,7 @@ TEST_CASE("of Nix is given what the host has") {
 
 TEST_CASE("the owners of what is bound are shifted with those of the container") {
   const std::vector<std::pair<std::string, bool>> rows{
-      {"pick", true}, {"1", true},         {"65536", true}, {"4294967295", true},
+      {"pick", true}, {"1", true},         {"65536", true}, {"4294901759", true},
       {"no", false},  {"identity", false}, {"0", false},    {"", false}};
   for (const auto& [users, shifted] : rows) {
     CAPTURE(users);
@@ -330,12 +331,14 @@ TEST_CASE("the journal is not linked where that would lead out of the root") {
 
 TEST_CASE("where the command binds something") {
   struct Row {
-    Words command;
+    Words flags;
     Words paths;
   };
   const std::vector<Row> rows{
       {{}, {}},
       {{"--bind"}, {}},
+      {{"-q", "--new-in-262", "a", "--bind=/b"}, {"/b"}},
+      {{"--overlay-r=/a:/b", "-qxE", "A", "--bind-r", "/c", "a", "--bind=/d"}, {"/b", "/c"}},
       {{"--bind=/a"}, {"/a"}},
       {{"--bind", "/a"}, {"/a"}},
       {{"--bind-ro=/a:/b"}, {"/b"}},
@@ -345,10 +348,14 @@ TEST_CASE("where the command binds something") {
        {"/a:b", R"(/b\c:d)", R"(/a\)"}},
       {{"--overlay=/a:/b:/c", "--overlay-ro", "+/var::/var"}, {"/c", "/var"}},
       {{"--bind-user=a", "--binder=/a", "-b", "--tmpfs=/a", "bind=/a"}, {}},
-      {command_of({}), {}},
-      {command_of({}, kWholeNix),
-       {"/nix/store", "/nix/var/nix/db", "/nix/var/nix/daemon-socket", "/nix/var/nix/profiles",
-        "/nix/var/nix/gcroots"}},
   };
-  for (const auto& [command, paths] : rows) CHECK(bound_paths(command) == paths);
+  for (const auto& [flags, paths] : rows) {
+    Words command = flags;
+    command.insert(command.begin(), "systemd-nspawn");
+    CHECK(bound_paths(command) == paths);
+  }
+  CHECK(bound_paths(command_of({})).empty());
+  CHECK(bound_paths(command_of({}, kWholeNix)) ==
+        Words{"/nix/store", "/nix/var/nix/db", "/nix/var/nix/daemon-socket",
+              "/nix/var/nix/profiles", "/nix/var/nix/gcroots"});
 }

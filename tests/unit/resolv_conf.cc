@@ -28,24 +28,69 @@ TEST_CASE("a container in the host's network gets the host's file as it is") {
   }
 }
 
-TEST_CASE("a server that a container reaches is one that is not on the loopback") {
-  for (const std::string text :
-       {"nameserver 192.0.2.1", "nameserver fd00::1\n", "nameserver\t192.0.2.1\n",
-        "nameserver  192.0.2.1 # comment\n", "nameserver fe80::1%eth0\n",
-        "nameserver 127.0.0.53\nnameserver 192.0.2.1\n", "nameserver 192.0.2.1\nnameserver ::1\n",
-        "# generated\nsearch example.org\n\nnameserver 1.127.0.1\n", "nameserver ::2:1\n"}) {
+TEST_CASE("a server that a container reaches has a global or a private address") {
+  for (const std::string server :
+       {"192.0.2.1", "10.0.0.53", "172.16.0.1", "192.168.1.1", "8.8.8.8", "169.253.0.1",
+        "223.255.255.255", "128.0.0.1", "1.127.0.1", "10.1", "0x0a000001", "fd00::1",
+        "2001:db8::53", "::2:1", "::ffff:192.0.2.1"}) {
+    CAPTURE(server);
+    CHECK(is_of_use("nameserver " + server));
+  }
+  for (const std::string server : {"127.0.0.53",
+                                   "127.1",
+                                   "2130706433",
+                                   "0x7f.1",
+                                   "0177.0.0.1",
+                                   "127.255.0.1",
+                                   "0.0.0.0",
+                                   "0",
+                                   "169.254.169.253",
+                                   "224.0.0.251",
+                                   "255.255.255.255",
+                                   "240.0.0.1",
+                                   "::1",
+                                   "::",
+                                   "::1%lo",
+                                   "::ffff:127.0.0.53",
+                                   "::ffff:169.254.0.1",
+                                   "fe80::1",
+                                   "fe80::1%wlan0",
+                                   "FE80::1%2",
+                                   "fd00::1%eth0",
+                                   "ff02::fb",
+                                   "dns.example.org",
+                                   "1.2.3.4.5"}) {
+    CAPTURE(server);
+    CHECK_FALSE(is_of_use("nameserver " + server));
+  }
+}
+
+TEST_CASE("what names a server") {
+  for (const std::string text : {"nameserver\t192.0.2.1\n", "nameserver  192.0.2.1 # comment\n",
+                                 "nameserver 127.0.0.53\nnameserver 192.0.2.1\n",
+                                 "# generated\nsearch example.org\n\nnameserver 1.127.0.1\n"}) {
     CAPTURE(text);
     CHECK(is_of_use(text));
   }
   for (const std::string text :
-       {"", "\n", "nameserver 127.0.0.53\n", "nameserver 127.0.0.1\nnameserver ::1\n",
-        "nameserver ::1%lo\n", "nameserver 127.255.0.1 192.0.2.1\n", "#nameserver 192.0.2.1\n",
+       {"", "\n", "nameserver 127.255.0.1 192.0.2.1\n", "#nameserver 192.0.2.1\n",
         "; nameserver 192.0.2.1\n", " nameserver 192.0.2.1\n", "nameserver\n", "nameserver \t\n",
         "nameservers 192.0.2.1\n", "nameserver192.0.2.1\n", "search 192.0.2.1\n",
         "options nameserver 192.0.2.1\n", "NAMESERVER 192.0.2.1\n"}) {
     CAPTURE(text);
     CHECK_FALSE(is_of_use(text));
   }
+}
+
+TEST_CASE("servers that a container cannot reach are left out, and nothing else is") {
+  const std::string text =
+      "# of NetworkManager\nsearch example.org\nnameserver fe80::1%wlan0\nnameserver 192.0.2.1\n"
+      "nameserver 127.0.0.53\n\noptions edns0\n";
+  CHECK(choose_resolv_conf(text, std::nullopt, true).text ==
+        "# of NetworkManager\nsearch example.org\nnameserver 192.0.2.1\n\noptions edns0\n");
+  CHECK(choose_resolv_conf(text, std::nullopt, false).text == text);
+  CHECK(choose_resolv_conf(kStub, text, true).source == kResolvedFile);
+  CHECK(choose_resolv_conf("nameserver 192.0.2.1", std::nullopt, true).text == kReachable);
 }
 
 TEST_CASE("where the host's servers are of no use, those that resolved asks are") {
