@@ -118,9 +118,18 @@ class PostStart(Scenario):
     variables = {**DUAL_STACK, "MTU": "1400", "INSTANCE": "web",
                  "EXTRA_VETHS": "lan0,HOST_BRIDGE=br0,MTU=1300"}
 
+    def __init__(self, build, directory):
+        super().__init__(build, directory)
+        self.container = Namespace(self.namespace)
+
+    def close(self):
+        self.container.close()
+        super().close()
+
     def prepare(self):
-        self.namespace.ip("link add ve-web type veth peer name host0",
-                          "link add lan0 type veth peer name eth1", "link add br0 type bridge")
+        peer = f"netns {self.container.pid} name"
+        self.namespace.ip(f"link add ve-web type veth peer {peer} host0",
+                          f"link add lan0 type veth peer {peer} eth1", "link add br0 type bridge")
 
     def is_reached(self):
         return (self.namespace.addresses("ve-web") == {"10.1.0.1/32", "fd01::1/128"}

@@ -91,14 +91,18 @@ class World:
         """As a run that did not end in the ordinary way leaves it: a machine and links."""
         machine = f"/run/systemd/machines/{instance}"
         self.write(machine, "")
-        self._ip("link add old-ve type veth peer name old-vb",
+        links = ["old-ve", "old-vb", *extra_links]
+        container = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
+        container.stdout.readline()
+        self._ip(*(f"link add {name} type veth peer name in{i} netns {container.pid}" for i, name in enumerate(links)),
                  f"link property add dev old-ve altname ve-{instance}",
-                 f"link property add dev old-vb altname vb-{instance}",
-                 *(f"link add {name} type veth" for name in extra_links))
+                 f"link property add dev old-vb altname vb-{instance}")
         try:
             yield
         finally:
-            self._ip("link delete old-ve", *(f"link delete {name}" for name in extra_links))
+            self._ip(*(f"link delete {name}" for name in links))
+            container.kill()
+            container.communicate()
             self._path(machine).unlink()
             shutil.rmtree(self._path("/nix/var/nix/profiles/per-container"), ignore_errors=True)
 
