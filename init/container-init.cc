@@ -2,6 +2,7 @@
 // container-init: the first program of a container; configures its network, then executes the real
 // init, or the one program that the container is for.
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -107,6 +108,14 @@ void configure_network(const Network& network, const Log& log) {
   if (network.wait_carrier.count() > 0) wait_for_carrier(rtnetlink, network, log);
 }
 
+// systemd-nspawn hands sockets over as to PID 1, sd_listen_fds(3). A program below another init,
+// which has another number, would not take them.
+void hand_over_sockets() {
+  if (getenv("LISTEN_FDS") == nullptr || getenv("LISTEN_PID") == nullptr) return;
+  if (setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1) != 0)
+    throw system_error(errno, "set LISTEN_PID");
+}
+
 int configure_and_execute(const Options& options, const Log& log) {
   const Network network = parse_network(Environment(environ));
   if (options.dry_run) {
@@ -116,6 +125,7 @@ int configure_and_execute(const Options& options, const Log& log) {
   configure_network(network, log);
   if (getpid() == 1) write_networkd_files(network, log);  // else /run is not a container's
   if (is_stop_signal_pending()) return 0;
+  hand_over_sockets();
   exec_program(options.operands);
 }
 

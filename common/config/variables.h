@@ -76,7 +76,7 @@ inline constexpr auto kVariables = std::to_array<Variable>({
     {"HOST_BRIDGE", "LINK", form::kLink, kNetwork | kMainPair | kPairKey, "bridge that the host's end is a port of"},
     {"MTU", "BYTES", form::kMtu, kNetwork | kMainPair | kPairKey, "MTU of both ends of the pair"},
     {"EXTRA_VETHS", "NAME[:INNER][,KEY=VALUE]...", form::kExtraPair, kNetwork | kNewNamespace | kOwnNetwork, "more pairs, with addresses and bridge as KEYs"},
-    {"WAIT_CARRIER", "SECONDS", form::kSeconds, kContainerInit | kStart, "time to wait for carrier in the container"},
+    {"WAIT_CARRIER", "SECONDS", form::kSeconds, kContainerInit, "time to wait for carrier in the container"},
     {"DEVICE_TIMEOUT", "SECONDS", form::kSeconds, kPreStart, "time to wait for links of the host, default 10"},
     {"PRIVATE_NETWORK", "1|0", form::kFlag, kStart, "a network apart from the host's"},
     {"PRIVATE_USERS", "no|identity|pick|NUMBER", "no, identity, pick or a number", kStart, "user IDs apart from the host's"},

@@ -198,6 +198,17 @@ def test_ipv6_disabled(network, variables, what):
     assert done.stderr.endswith(": IPv6 is off, see sysctl net.ipv6.conf.eth0.disable_ipv6\n")
 
 
+PRINT_SOCKETS = ["/bin/sh", "-c", 'echo $(($$ == ${LISTEN_PID-0})) ${LISTEN_FDS-none} ${LISTEN_PID+set}']
+
+
+@pytest.mark.parametrize("variables,printed", [
+    ({"LISTEN_FDS": "1", "LISTEN_PID": "1"}, "1 1 set"), ({}, "0 none"), ({"LISTEN_FDS": "1"}, "0 1")])
+def test_sockets_are_for_the_program(network, variables, printed):
+    """systemd-nspawn hands them over as to process 1, which below an init of its own is another."""
+    done = network.container_init(variables, *PRINT_SOCKETS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{printed}\n", "")
+
+
 def test_waits_for_carrier(network, build):
     network.add_pair("ve-web", "host0")
     started = network.container.start_waiting(
