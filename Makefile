@@ -12,6 +12,8 @@ MODULESDIR ?= $(PREFIX)/lib/modules-load.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 UDEVRULESDIR ?= $(PREFIX)/lib/udev/rules.d
 NETWORKDIR ?= $(PREFIX)/lib/systemd/network
+SYSCTLDIR  ?= $(PREFIX)/lib/sysctl.d
+DATADIR    ?= $(PREFIX)/share/container-init
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 CXXFLAGS   ?= -Os
@@ -43,7 +45,7 @@ ifeq ($(filter yes no,$(INSTALL_DEPS)),)
 $(error INSTALL_DEPS=$(INSTALL_DEPS): must be yes or no)
 endif
 # The unit and the pages name these paths: absolute ones, as systemd wants them, and of one word.
-$(foreach path,PREFIX LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR UDEVRULESDIR NETWORKDIR,\
+$(foreach path,PREFIX LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR UDEVRULESDIR NETWORKDIR SYSCTLDIR DATADIR,\
   $(if $(filter-out /%,$($(path)))$(word 2,$($(path))),\
     $(error $(path)=$($(path)): must be an absolute path without spaces)))
 override SANITIZE := $(filter-out 0 no,$(SANITIZE))
@@ -131,7 +133,7 @@ help:
 	@echo
 	@echo 'Variables: CXX CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG LIBMNL_A STATIC=no SANITIZE=1 ARCH=arm64 V=1'
 	@echo '           INSTALL_DEPS=no PREFIX DESTDIR LIBEXECDIR MANDIR UNITDIR MODULESDIR TMPFILESDIR'
-	@echo '           UDEVRULESDIR NETWORKDIR'
+	@echo '           UDEVRULESDIR NETWORKDIR SYSCTLDIR DATADIR'
 
 # Packages
 
@@ -248,12 +250,14 @@ $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 # A hyphen is \- in a page.
 hyphens = $(subst -,\\-,$(1))
 INSTALLED_PATHS = -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' \
+                  -e 's|@DATADIR@|$(DATADIR)|g' \
                   -e 's|/usr/local/libexec/container\\-init|$(call hyphens,$(LIBEXECDIR))|g' \
                   -e 's|/usr/local/lib/systemd/system|$(call hyphens,$(UNITDIR))|g' \
                   -e 's|/usr/local/lib/modules\\-load\.d|$(call hyphens,$(MODULESDIR))|g' \
                   -e 's|/usr/local/lib/tmpfiles\.d|$(call hyphens,$(TMPFILESDIR))|g' \
                   -e 's|/usr/local/lib/udev/rules\.d|$(call hyphens,$(UDEVRULESDIR))|g' \
-                  -e 's|/usr/local/lib/systemd/network|$(call hyphens,$(NETWORKDIR))|g'
+                  -e 's|/usr/local/lib/systemd/network|$(call hyphens,$(NETWORKDIR))|g' \
+                  -e 's|/usr/local/lib/sysctl\.d|$(call hyphens,$(SYSCTLDIR))|g'
 
 # Lines of a recipe: $(1) is the source, $(2) the path that it is installed at.
 define install_file
@@ -274,7 +278,10 @@ MODULES_FILE = $(MODULESDIR)/container-init.conf
 TMPFILES     = $(TMPFILESDIR)/container-init.conf
 UDEV_RULES   = $(UDEVRULESDIR)/90-container-init.rules
 NETWORK_FILE = $(NETWORKDIR)/79-container-init.network
-INTEGRATION  = $(UNIT_FILE) $(LINKS_UNITS) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE)
+SYSCTL_FILE  = $(SYSCTLDIR)/50-container-init.conf
+NAT_FILES    = $(UNITDIR)/container-nat.service $(DATADIR)/container-nat $(DATADIR)/container-nat.nft
+INTEGRATION  = $(UNIT_FILE) $(LINKS_UNITS) $(MODULES_FILE) $(TMPFILES) $(UDEV_RULES) $(NETWORK_FILE) $(SYSCTL_FILE) \
+               $(NAT_FILES)
 PAGE_FILES   = $(MAN5:%=$(MANDIR)/man5/%) $(MAN7:%=$(MANDIR)/man7/%) $(MAN8:%=$(MANDIR)/man8/%)
 
 install: all
@@ -287,11 +294,15 @@ install: all
 	$(call install_file,hooks/systemd/tmpfiles.conf,$(TMPFILES))
 	$(call install_file,hooks/systemd/container-init.rules,$(UDEV_RULES))
 	$(call install_file,hooks/systemd/container-init.network,$(NETWORK_FILE))
+	$(call install_file,hooks/systemd/sysctl.conf,$(SYSCTL_FILE))
+	$(call install_text,hooks/systemd/container-nat.service.in,$(UNITDIR)/container-nat.service)
+	$(call install_file,hooks/systemd/container-nat,$(DATADIR)/container-nat,755)
+	$(call install_file,hooks/systemd/container-nat.nft,$(DATADIR)/container-nat.nft)
 	@rm -f $(BUILD)/installed
 
 uninstall:
 	rm -f $(foreach file,$(PROGRAMS:%=$(LIBEXECDIR)/%) $(PAGE_FILES) $(INTEGRATION),'$(DESTDIR)$(file)')
-	rmdir '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null || true
+	rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)' 2>/dev/null || true
 
 # Packages of distributions: what make install installs below /usr, packed with their own tools.
 

@@ -41,6 +41,7 @@ stdenv.mkDerivation {
     "UNITDIR=${placeholder "out"}/share/container-init"
     "MODULESDIR=${placeholder "out"}/share/container-init/modules-load.d"
     "TMPFILESDIR=${placeholder "out"}/share/container-init/tmpfiles.d"
+    "SYSCTLDIR=${placeholder "out"}/share/container-init/sysctl.d"
   ]
   ++ (
     if stdenv.hostPlatform.isStatic then

@@ -49,6 +49,9 @@ FOR_OTHER_HOSTS = {
     "share/container-init/container@.service":
         "the units of nixos-containers.nix; below lib/systemd it would be merged into them",
     "share/container-init/modules-load.d/container-init.conf": "boot.kernelModules of nixos-containers.nix",
+    "share/container-init/sysctl.d/50-container-init.conf": "boot.kernel.sysctl of the module",
+    **dict.fromkeys(["share/container-init/container-nat.service", "share/container-init/container-nat",
+                     "share/container-init/container-nat.nft"], "networking.nat"),
     "share/container-init/tmpfiles.d/container-init.conf": "systemd.tmpfiles.rules of the module",
 }
 # Files that NixOS takes from services.udev.packages and systemd.packages, to which the module adds the package.
