@@ -180,7 +180,8 @@ int follow_changes(const Options& options, const Log& log) {
   return status;
 }
 
-void configure(const Network& network, std::chrono::seconds wait, const MainProcess& main_process) {
+void configure(const Network& network, std::chrono::seconds wait, const MainProcess& main_process,
+               const Log& log) {
   Rtnetlink rtnetlink;
   const LinkNames own = host_links(network);
   const auto bridges = required_bridges(network);
@@ -188,6 +189,7 @@ void configure(const Network& network, std::chrono::seconds wait, const MainProc
       find_or_wait(rtnetlink, names_of(make_host_plan(network)), wait, main_process);
   require_links(own, bridges, links, wait);
   configure_host_end(rtnetlink, network, links);
+  warn_of_redirects(network, links, log);
 }
 
 int run(const Options& options, const Log& log) {
@@ -201,7 +203,7 @@ int run(const Options& options, const Log& log) {
   if (host_links(network).empty()) return 0;
   const MainProcess main_process;
   try {
-    configure(network, options.wait, main_process);
+    configure(network, options.wait, main_process, log);
   } catch (const Error&) {
     if (!main_process.ends()) throw;  // else the unit's result is that of the main process
   }

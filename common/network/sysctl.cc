@@ -51,4 +51,11 @@ void distrust_peer(const std::string& link) {
   }
 }
 
+bool takes_redirects(const std::string& link) {
+  const auto is = [](const std::string& sysctl, std::string_view value) {
+    return read_file("/proc/sys/net/ipv4/conf/" + sysctl) == value;
+  };
+  return is("all/accept_redirects", "1\n") && is(link + "/forwarding", "0\n");
+}
+
 }  // namespace container_init

@@ -17,4 +17,8 @@ std::vector<std::string> distrusting_sysctls(const std::string& link);
 // Exit::system, where one cannot be set and is not 0 already.
 void distrust_peer(const std::string& link);
 
+// Whether the kernel takes IPv4 redirects from the link nevertheless: where it does not forward,
+// the setting for all links counts too (IN_DEV_RX_REDIRECTS of linux/inetdevice.h).
+bool takes_redirects(const std::string& link);
+
 }  // namespace container_init

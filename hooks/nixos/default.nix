@@ -141,6 +141,15 @@ in
         defaultText = lib.literalExpression "pkgs.pkgsStatic.callPackage ./package.nix { }";
         description = "The package that has the programs.";
       };
+      refuseRedirects = mkOption {
+        type = types.bool;
+        default = true;
+        description = ''
+          Whether {option}`boot.kernel.sysctl` lets the host refuse redirects. Otherwise the kernel takes
+          those of IPv4 from the link of a container where the host does not forward, and the container
+          can lead what the host sends to other machines elsewhere.
+        '';
+      };
     };
 
     containers = mkOption {
@@ -211,6 +220,11 @@ in
       # The links that start claims are left alone by systemd-networkd and NetworkManager.
       services.udev.packages = [ cfg.package ];
       systemd.packages = [ cfg.package ];
+
+      boot.kernel.sysctl = mkIf cfg.refuseRedirects {
+        "net.ipv4.conf.all.accept_redirects" = mkDefault false;
+        "net.ipv6.conf.all.accept_redirects" = mkDefault false;
+      };
 
       # The scripts see to this mode: files of a container are not for users of the host.
       systemd.tmpfiles.rules = [ "d /run/nixos-containers 0700 root root -" ];

@@ -183,6 +183,7 @@ class Conversation {
 void configure(Waiter& waiter, const Links& links) {
   try {
     configure_host_end(waiter.rtnetlink, waiter.config.network, links);
+    warn_of_redirects(waiter.config.network, links, waiter.log);
   } catch (const Error&) {
     // The links disappear when the container ends. systemd-nspawn itself then says why it ended.
     if (!ends_within(waiter, milliseconds{50})) throw;

@@ -14,6 +14,9 @@ from waiting import LONG, wait_until
 _UNSHARE = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
 _ENTER = ["nsenter", "--net"] if os.geteuid() == 0 else ["nsenter", "--user", "--preserve-credentials", "--net"]
 
+# The setting is that of the file for sysctl.d(5), without which there is a warning.
+_HOLD = "echo 0 >/proc/sys/net/ipv4/conf/all/accept_redirects; echo; exec sleep infinity"
+
 # For a build with sanitizers: leaks cannot be looked for under strace.
 NO_LEAK_CHECK = {"ASAN_OPTIONS": "detect_leaks=0"}
 
@@ -25,7 +28,7 @@ class Namespace:
         enter = parent.enter if parent else []
         unshare = ["unshare", "--net"] if parent else _UNSHARE
         self._holder = subprocess.Popen(
-            enter + unshare + ["sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
+            enter + unshare + ["sh", "-c", _HOLD], stdout=subprocess.PIPE)
         self._holder.stdout.readline()
         self.pid = self._holder.pid
         self.enter = _ENTER + ["--target", str(self.pid), "--"]

@@ -68,6 +68,7 @@ let
       options = {
         assertions = list;
         warnings = mkOption { default = [ ]; type = types.listOf types.str; };
+        boot.kernel.sysctl = mkOption { default = { }; type = types.attrsOf types.bool; };
         boot.kernelModules = list;
         boot.kernelPackages = any { kernel.version = "6.12"; };
         environment.systemPackages = list;
@@ -102,6 +103,7 @@ in
   );
   etc = lib.mapAttrs (_: file: file.text) config.environment.etc;
   inherit (config) warnings;
+  inherit (config.boot.kernel) sysctl;
   tmpfiles = config.systemd.tmpfiles.rules;
   # Where NixOS takes rules of udev, units and files of systemd-networkd from.
   packages = {

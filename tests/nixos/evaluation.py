@@ -67,6 +67,7 @@ class System:
         self.units = found["units"]
         self.etc = found["etc"]
         self.warnings = found["warnings"]
+        self.sysctl = found["sysctl"]
         self.tmpfiles = found["tmpfiles"]
         self.packages = found["packages"]
         self.hosts = found["hosts"]

@@ -72,6 +72,16 @@ def test_files_for_udev_and_networkd_are_those_of_the_package(stock, ours):
     assert ours.packages == {"udev": [PACKAGE], "systemd": [PACKAGE]}
 
 
+def test_the_host_takes_no_redirects(evaluate, stock, ours):
+    """As the file that is installed elsewhere has it; with a switch."""
+    installed = (MODULE.parent / "systemd/sysctl.conf").read_text()
+    lines = [line for line in installed.splitlines() if not line.startswith("#")]
+    assert lines == [f"{name} = {int(value)}" for name, value in ours.sysctl.items()]
+    assert stock.sysctl == {}
+    off = evaluate(module(WEB, "virtualisation.container-init.refuseRedirects = false;"))
+    assert off.sysctl == {}
+
+
 def everything(system):
     return system.units, system.etc, system.warnings, system.tmpfiles, system.packages, system.hosts
 
