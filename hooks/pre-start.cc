@@ -18,6 +18,7 @@
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
 #include "hooks/dhcpcd.h"
+#include "hooks/ephemeral_copies.h"
 #include "hooks/machined.h"
 #include "hooks/requirements.h"
 #include "hooks/running_containers.h"
@@ -88,12 +89,13 @@ void remove_unix_exports(const std::string& instance, const Log& log) {
   }
 }
 
-void print_commands(const std::string& instance, bool registered, const Plan& deletion) {
+void print_commands(const Config& config, bool registered, const Plan& deletion) {
   if (registered)
-    print("machinectl terminate " + instance + "\n");
+    print("machinectl terminate " + config.instance + "\n");
   else
-    for (const std::string& path : find_unix_exports(instance))
+    for (const std::string& path : find_unix_exports(config.instance))
       print("umount --lazy " + path + "\n");
+  for (const std::string& copy : find_ephemeral_copies(config.root)) print(removal_command(copy));
   print(ip_commands(deletion));
 }
 
@@ -112,7 +114,7 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
   Links links = look();
   const bool registered = is_registered(config.instance);
   if (dry_run) {
-    print_commands(config.instance, registered, make_deletion_plan(own, links));
+    print_commands(config, registered, make_deletion_plan(own, links));
     return print(record_removal_commands(config.instance, own));
   }
   if (registered) {
@@ -120,6 +122,7 @@ void clean_up_and_wait(const Config& config, bool dry_run, const Log& log) {
     links = look();  // its links may be gone with it
   }
   remove_unix_exports(config.instance, log);
+  remove_ephemeral_copies(config.root, log);
   remove_record(config.instance, own);
   const bool changed = delete_links(rtnetlink, make_deletion_plan(own, links), links, log);
   if (changed || !failing(names_of(required), links, is_present).empty())

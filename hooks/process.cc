@@ -18,6 +18,7 @@
 #include "common/base/descriptor.h"
 #include "common/base/error.h"
 #include "common/base/exec.h"
+#include "common/base/file.h"
 
 namespace container_init {
 namespace {
@@ -82,13 +83,17 @@ bool means_not_installed(int error) {
 
 }  // namespace
 
-ProcessResult run_process(const std::vector<std::string>& arguments,
-                          std::chrono::seconds patience) {
+ProcessResult run_process(const std::vector<std::string>& arguments, std::chrono::seconds patience,
+                          std::string_view input) {
   const auto argv = argument_pointers(arguments);
   Pipe pipe = make_pipe();
+  Pipe text = make_pipe();
+  if (!write_all(text.writer.get(), input)) throw system_error(errno, "write to a pipe");
+  text.writer = Descriptor();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), STDOUT_FILENO);
+  if (!input.empty()) posix_spawn_file_actions_adddup2(&actions, text.reader.get(), STDIN_FILENO);
   const auto environment = environment_of_child();
   pid_t process = 0;
   const int error =

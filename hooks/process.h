@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace container_init {
@@ -18,10 +19,12 @@ struct ProcessResult {
   std::string output;  // the first kilobytes of its standard output
 };
 
-// Searches PATH for the program, which shares our standard error. It is killed after `patience`.
-// Error, Exit::system, if no process can be created.
+// Searches PATH for the program, which shares our standard error, and our standard input unless
+// there is a text for it, no longer than a pipe holds. It is killed after `patience`. Error,
+// Exit::system, if no process can be created.
 ProcessResult run_process(const std::vector<std::string>& arguments,
-                          std::chrono::seconds patience = std::chrono::seconds{10});
+                          std::chrono::seconds patience = std::chrono::seconds{10},
+                          std::string_view input = {});
 
 // Waits until a child has ended; its status, as in ProcessResult.
 int wait_for_child(pid_t process);

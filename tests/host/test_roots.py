@@ -13,7 +13,8 @@ import sys
 
 import pytest
 
-from host import PAIR, succeed
+from container import wait_until
+from host import LONG, PAIR, ROOTS, succeed
 
 VICTIM = pathlib.Path("/srv/victim")
 
@@ -293,3 +294,27 @@ def test_container_does_not_call_itself_by_the_host_s_name(debian):
     web.start()
     assert succeed("nsenter", "--uts", "--target", str(web.leader()), "hostname") == "web\n"
     web.stop()
+
+
+def test_ephemeral_that_is_killed(host, container):
+    """Its copy of the root is removed by the next start, and not that of another one that runs."""
+    web = container(EPHEMERAL="1", PRIVATE_NETWORK="1")
+    web.drop_in("Restart=no")
+    other = container("other", EPHEMERAL="1", PRIVATE_NETWORK="1", root=web.root)
+    other.start()
+
+    def copies():
+        return {path.name for path in ROOTS.glob(".#machine.web*")}
+
+    (running,) = copies()
+    for _ in range(2):
+        web.start()
+        succeed("systemctl", "kill", "--signal=SIGKILL", web.service)
+        wait_until(lambda: web.state() == "failed", pause=0.1, seconds=LONG)
+    (left,) = copies() - {running}
+    web.start()
+    assert f"removed {ROOTS}/{left}, left by an earlier run" in web.journal()
+    assert len(copies()) == 2 and running in copies()
+    web.stop()
+    other.stop()
+    assert copies() == set()

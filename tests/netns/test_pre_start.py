@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """pre-start in a network namespace: what it deletes, what it never deletes, what it waits for."""
 
+import fcntl
+import os
+import struct
 import subprocess
 
 import pytest
@@ -290,6 +293,66 @@ def test_nothing_to_unmount(network, build):
              f"umount -n {EXPORTS}/other && rm -r {EXPORTS}"]
     done = with_exports(network, " && ".join(f'{step} && "$0"' for step in steps), build)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+COPY = ".#machine.web0123456789abcdef"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """What systemd-nspawn leaves of an ephemeral container that is killed: a copy of the root, and its lock."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/file").touch()
+    left = tmp_path / COPY
+    (left / "etc").mkdir(parents=True)
+    (left / "etc/hosts").touch()
+    (left / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / f".#{COPY}.lck").touch()
+    return left
+
+
+def names_in(directory):
+    return {path.name for path in directory.iterdir()}
+
+
+def test_removes_what_a_killed_ephemeral_container_left(network, copy):
+    """And what is nobody's, but no other's: of another root, or made by hand."""
+    for other in (".#machine.webb0123456789abcdef", ".#machine.web0123456789abcdeg", ".#machine.web", ".#web.lck"):
+        (copy.parent / other).mkdir()
+    others = names_in(copy.parent) - {COPY, f".#{COPY}.lck"}
+    done = network.pre_start({**PAIR, "root": str(copy.parent / "web")})
+    assert (done.returncode, done.stderr) == (0, f"pre-start: removed {copy}, left by an earlier run\n")
+    assert names_in(copy.parent) == others
+    assert (copy.parent / "outside/file").exists()
+
+
+def test_keeps_a_copy_that_runs(network, copy):
+    """systemd-nspawn holds the lock as long as it runs: another container of the same root."""
+    before = names_in(copy.parent)
+    with open(copy.parent / f".#{COPY}.lck", "r+b") as lock:
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        done = network.pre_start({**PAIR, "root": str(copy.parent / "web")})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names_in(copy.parent) == before
+
+
+@pytest.mark.parametrize("mount", ["mount -n -t tmpfs tmpfs $0/etc && touch $0/etc/kept",
+                                   "mount -n --bind $0/../outside $0/etc"], ids=["tmpfs", "bind"])
+def test_removes_nothing_across_a_mount(network, build, copy, skip_without, mount):
+    skip_without("mounts")
+    script = f"{mount} && (umask 0; root=$0/../web $1; echo $?; ls $0/etc)"
+    done = network.host.run(["unshare", "--mount", "sh", "-c", script, copy, build / "pre-start"],
+                            {"INSTANCE": "web", **PAIR})
+    assert done.stdout in ("0\nkept\n", "0\nfile\n")
+    assert f"pre-start: cannot remove {copy}, left by an earlier run: systemd-tmpfiles" in done.stderr
+    assert (copy.parent / "outside/file").exists()
+
+
+def test_dry_run_removes_no_copy(network, copy):
+    done = network.pre_start({**PAIR, "root": str(copy.parent / "web")}, "--dry-run")
+    assert done.stdout == f"echo 'R {copy}' | systemd-tmpfiles --remove -\n"
+    assert (copy / "etc/hosts").exists()
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
