@@ -195,9 +195,18 @@ def bridge(host, networkd):
     host.ip("link delete br0")
 
 
+def is_addressed(host):
+    return "br0" in host.links() and host.addresses("br0") == {"10.3.0.1/24"}
+
+
 def wait_until_addressed(host):
-    wait_until(lambda: "br0" in host.links() and host.addresses("br0") == {"10.3.0.1/24"}, pause=0.1,
-               seconds=LONG)
+    wait_until(lambda: is_addressed(host), pause=0.1, seconds=LONG)
+
+
+def is_made_anew(host):
+    """systemd-networkd makes no bridge that somebody deleted before it is told to, after it has heard of that."""
+    succeed("networkctl", "reload")
+    return is_addressed(host)
 
 
 MATCH = "[Match]\nName={}\n[Network]\nLinkLocalAddressing=no\n"
@@ -257,8 +266,7 @@ def test_bridge_of_networkd(host, container, bridge, upheaval):
     links = [f"vb-{one.name}" for one in all_of_them]
     wait_until_unmanaged(*links)
     succeed(*upheaval)
-    succeed("networkctl", "reload")  # without it systemd-networkd makes no bridge that somebody deleted
-    wait_until_addressed(host)
+    wait_until(lambda: is_made_anew(host), pause=0.2, seconds=LONG)
     wait_until(lambda: all(host.link(link).get("master") == bridge for link in links), pause=0.1)
     wait_until_unmanaged(*links)
     assert host.pings(*(address for one in all_of_them for address in one.locals()))
