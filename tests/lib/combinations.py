@@ -4,8 +4,6 @@
 import ipaddress
 import itertools
 
-import pytest
-
 from covering import covering
 
 MAC = "02:00:00:00:00:07"
@@ -36,12 +34,14 @@ def subsets(variables):
 
 
 def cases(others):
-    """Each a set of addresses, and a choice of its variables and of `others`."""
+    """By their names: each of a set of addresses, a choice of its variables and of `others`."""
     names = [*ADDRESSES["single"], *others]
+    found = {}
     for kind, *chosen in covering([ADDRESSES, *([False, True] for _ in names)]):
         variables = {**ADDRESSES[kind], **others}
         variables = {name: variables[name] for name, wanted in zip(names, chosen) if wanted}
-        yield pytest.param(variables, id=f"{kind}:{identifier(variables)}")
+        found[f"{kind}:{identifier(variables)}"] = variables
+    return found
 
 
 def identifier(variables):

@@ -25,7 +25,10 @@ def assert_end(namespace, link, variables, has_default):
     assert {route for route in namespace.routes() if route[2] == link} == wanted
 
 
-@pytest.mark.parametrize("variables", combinations.cases(OTHERS))
+CASES = combinations.cases(OTHERS)
+
+
+@pytest.mark.parametrize("variables", CASES.values(), ids=CASES)
 def test_main_pair(namespace, build, variables):
     namespace.ip("link add host0 type veth peer name other", "link set other up")
     done = namespace.run([build / "container-init", "/bin/true"], variables)

@@ -28,8 +28,10 @@ def assert_end(host, link, variables):
     assert {route for route in host.routes() if route[2] == link} == wanted
 
 
-@pytest.mark.parametrize("variables", combinations.cases(
-    {"LOCAL_MAC_ADDRESS": combinations.MAC, "HOST_BRIDGE": "br0"}))
+CASES = combinations.cases({"LOCAL_MAC_ADDRESS": combinations.MAC, "HOST_BRIDGE": "br0"})
+
+
+@pytest.mark.parametrize("variables", CASES.values(), ids=CASES)
 def test_main_pair(namespace, build, variables):
     link = "vb-web" if "HOST_BRIDGE" in variables else "ve-web"
     namespace.ip("link add br0 type bridge", f"link add {link} type veth peer name other")
