@@ -218,11 +218,12 @@ void wait_for_carrier(Waiter& waiter) {
 }
 
 // A program may have ended before it was seen. container-init has said so, if it could not execute
-// it.
+// it. A systemd-nspawn that does not name PID 1 is believed.
 bool is_ready(const Waiter& waiter, const Conversation& conversation) {
   if (!conversation.is_ready() || conversation.has_failed()) return false;
-  return conversation.is_stopping() || (conversation.leader().process != 0 &&
-                                        executes_own_program(waiter.nspawn, conversation.leader()));
+  const Leader& leader = conversation.leader();
+  return !conversation.has_run() || conversation.is_stopping() ||
+         (leader.process != 0 && executes_own_program(waiter.nspawn, leader));
 }
 
 // The first of these times in milliseconds; -1 where there is none.

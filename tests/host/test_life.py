@@ -130,7 +130,7 @@ def test_stale_registration(host, container, other):
 
 def test_stale_link(host, container):
     """As a host that crashed half-way leaves it."""
-    host.ip("link add ve-web type veth peer name stale")
+    host.add_neighbour("ve-web")
     web = container(**PAIR)
     web.start()
     assert_reachable(host, web)

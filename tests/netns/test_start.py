@@ -1276,6 +1276,12 @@ def test_the_unit_is_ready_when_the_host_s_end_is(starter, manager):
     wait_until(lambda: not starter.waiters(), pause=0.05)
 
 
+def test_systemd_nspawn_that_does_not_name_the_first_process(starter, manager):
+    """As a later one may do; it has said that the container is ready."""
+    manager.start("make_links(); say('READY=1'); time.sleep(60)")
+    assert f"READY=1\nSTATUS={STATUS}" in manager.receive_until("READY=1\n")
+
+
 def test_the_unit_is_not_ready_before_the_container(starter, manager):
     manager.start("make_links(); run('sleep', '60'); time.sleep(60)")
     manager.receive_until("waiting for READY=1")
