@@ -133,7 +133,7 @@ def test_imperative_containers_are_run_by_the_programs(evaluate):
     assert template.one("ExecStart") == START
     assert template.all("ExecStartPost") == []
     assert template.one("ExecReload") == f"{PROGRAMS}/reload"
-    assert template.one("RuntimeDirectory") == "container-init/%i"
+    assert template.one("RuntimeDirectory") == "container-init/"
     assert template.one("SyslogLevelPrefix") == "false"
     assert template.all("ExecStartPre") == []
     assert template.one("Type") == "notify"
