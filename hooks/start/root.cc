@@ -146,7 +146,7 @@ std::optional<std::string> Root::read_regular_file(std::string_view path) const 
   if (!found.is_open() || !S_ISREG(file_status(found, path_on_host(path)).st_mode))
     return std::nullopt;
   auto text = read_file(fmt::format("/proc/self/fd/{}", found.get()));
-  if (!text)
+  if (!text && errno != EFBIG)
     throw system_error(errno, "read " + path_on_host(path),
                        errno == EAGAIN ? "a process has a lease on it, fcntl(2)" : "");
   return text;

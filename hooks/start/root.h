@@ -49,8 +49,8 @@ class Root {
   // The kind of file at the path, S_IFMT of stat(2); nothing where there is none.
   std::optional<mode_t> kind_of(std::string_view path, Links links) const;
 
-  // The content of a regular file; nothing where there is none. Error, Exit::system, where it
-  // cannot be read at once, or is over 8 MiB.
+  // The content of a regular file; nothing where there is none, or it is over 8 MiB. Error,
+  // Exit::system, where it cannot be read at once.
   std::optional<std::string> read_regular_file(std::string_view path) const;
 
   // Without symbolic links, as the host sees it.
