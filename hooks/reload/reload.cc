@@ -14,11 +14,13 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/notify.h"
 #include "common/base/program.h"
 #include "common/base/words.h"
 #include "common/config/config.h"
 #include "common/config/variables.h"
 #include "hooks/machined.h"
+#include "hooks/network_status.h"
 #include "hooks/pidfd.h"
 #include "hooks/process.h"
 #include "hooks/reload/container_process.h"
@@ -79,9 +81,23 @@ std::string waiting_variables(const RunningContainer& container, const Environme
   return names;
 }
 
-void report_waiting(const std::string& names, const Log& log) {
-  if (names.empty()) return;
-  log.notice("the next start applies what has changed in " + names);
+// In the name of systemd-nspawn, the main process of the unit, which has closed its own socket.
+void set_status(const RunningContainer& container, const std::string& text) {
+  constexpr std::string_view kSocket = "NOTIFY_SOCKET=";
+  for (const std::string& variable : container.variables)
+    if (variable.starts_with(kSocket)) {
+      setenv("NOTIFY_SOCKET", variable.c_str() + kSocket.size(), 1);
+      notify(container.nspawn, status_line(text));
+      unsetenv("NOTIFY_SOCKET");
+    }
+}
+
+void report(const RunningContainer& container, Config config, const Network& network,
+            const std::string& waiting, const Log& log) {
+  if (!waiting.empty()) log.notice("the next start applies what has changed in " + waiting);
+  config.network = network;
+  set_status(container,
+             (waiting.empty() ? "" : "next start: " + waiting + "; ") + describe_network(config));
 }
 
 // Whether the container runs a NixOS whose SYSTEM_PATH is not set, as start decides it.
@@ -158,12 +174,15 @@ int run(const Options& options, const Log& log) {
   check_next_start();
   const RunningContainer container = require_running(config.instance);
   const NetworkChange change = make_network_change(container, config.network);
+  const std::string waiting =
+      waiting_variables(container, environment, change.network, config.network);
   if (options.dry_run) {
     print(change_commands(container, change));
+    if (!waiting.empty()) print("# at the next start: " + waiting + "\n");
   } else {
     change_network(container, change);
+    report(container, config, change.network, waiting, log);
   }
-  report_waiting(waiting_variables(container, environment, change.network, config.network), log);
   signal_program(config, container, options.dry_run);
   return run_command_inside(config, container, options.dry_run, log);
 }

@@ -32,7 +32,7 @@
 #include "hooks/process.h"
 #include "hooks/start/control_group.h"
 #include "hooks/start/hold.h"
-#include "hooks/start/network_status.h"
+#include "hooks/network_status.h"
 #include "hooks/start/nspawn_message.h"
 #include "hooks/start/nspawn_process.h"
 #include "hooks/start/stop_guard.h"

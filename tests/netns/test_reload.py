@@ -7,6 +7,8 @@ import os
 import pathlib
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 
@@ -399,6 +401,28 @@ def test_container_that_does_not_run(running, record):
     assert done.stderr == ("reload: container web does not run, or was started before an upgrade, and can be "
                            "reloaded after its next start\n")
     assert running.host.state() == before
+
+
+def unit_status(starter, running, variables):
+    """What reload sends to the service manager, and in whose name."""
+    path = starter.run_directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        manager.settimeout(LONG)
+        recorded = running.record.read_text()
+        running.record.write_text(recorded.replace("\0\0", "\0NOTIFY_SOCKET=/run/notify\0\0", 1))
+        assert running.reload(variables).returncode == 0
+        text, (credentials,), *_ = manager.recvmsg(4096, 4096)
+        assert struct.unpack("iii", credentials[2])[0] == int(running.process.split()[0])
+        return text.decode()
+
+
+def test_status_of_the_unit(running, starter):
+    """The network of now, and what waits."""
+    running.start(V4)
+    text = unit_status(starter, running, {**V4, "HOST_ADDRESS": "10.1.0.9", "TMPFS": "/a"})
+    assert text == "STATUS=next start: TMPFS; ve-web 10.1.0.9 - eth0 10.1.0.2"
 
 
 # The container's system

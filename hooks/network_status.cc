@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hooks/start/network_status.h"
+#include "hooks/network_status.h"
 
 #include <optional>
 #include <vector>
