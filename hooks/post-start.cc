@@ -129,8 +129,9 @@ int reconnect(const std::vector<RunningContainer>& containers, const Options& op
   return status;
 }
 
-// Those of the links that are there, up and claimed, and all for a bridge. The links of a container
-// that ends lose their addresses too, but the kernel answers when they are gone.
+// Those of the links that are there, up and claimed, and all for a bridge that was brought up; its
+// addresses are not ours. The links of a container that ends lose their addresses too, but the
+// kernel answers when they are gone.
 std::vector<RunningContainer> find_concerned(Rtnetlink& rtnetlink,
                                              const LossEvents::Losses& losses) {
   if (losses.others) return find_all_running();
@@ -138,7 +139,7 @@ std::vector<RunningContainer> find_concerned(Rtnetlink& rtnetlink,
   for (const int index : losses.links) {
     const auto link = find_link(rtnetlink, index);
     if (!link || !link->is_up) continue;
-    if (link->kind == "bridge") return find_all_running();
+    if (link->kind == "bridge" && losses.brought_up.contains(index)) return find_all_running();
     if (auto claimant = find_claimant(link->name))
       concerned.try_emplace(claimant->instance, *std::move(claimant));
   }

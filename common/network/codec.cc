@@ -279,6 +279,10 @@ int decode_loss(std::span<const std::byte> message) {
   return link && (link->ifi_change & link->ifi_flags & IFF_UP) != 0 ? link->ifi_index : 0;
 }
 
+bool is_brought_up(std::span<const std::byte> message) {
+  return header_of<ifinfomsg>(message, RTM_NEWLINK) != nullptr;
+}
+
 std::optional<Link> decode_link(std::span<const std::byte> message) {
   const auto* header = header_of<ifinfomsg>(message, RTM_NEWLINK);
   if (!header) return std::nullopt;

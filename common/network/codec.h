@@ -47,6 +47,8 @@ Message encode(const Operation& operation, const Links& links);
 // The index of a link that may lack what is to be configured on it: an address or a route was
 // removed, or the link was taken out of a bridge or brought up. 0 for all other messages.
 int decode_loss(std::span<const std::byte> message);
+// Whether such a message says that the link was brought up.
+bool is_brought_up(std::span<const std::byte> message);
 
 // Nothing if the message has another type or is malformed.
 std::optional<Link> decode_link(std::span<const std::byte> message);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/network/link_filter.h"
 
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -147,7 +148,9 @@ std::vector<sock_filter> make_link_filter(const LinkNames& names) {
 
 std::vector<sock_filter> make_loss_filter() {
   Filter filter;
-  skip_unless_type(filter, RTM_DELADDR, 1);
+  skip_unless_type(filter, RTM_DELADDR, 3);  // and not one that has expired
+  filter.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, in_header(offsetof(ifaddrmsg, ifa_flags))));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, IFA_F_PERMANENT, 0, 1));
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
   skip_unless_type(filter, RTM_DELROUTE, 3);
   filter.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, in_header(offsetof(rtmsg, rtm_protocol))));

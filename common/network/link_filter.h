@@ -18,7 +18,8 @@ namespace container_init {
 std::vector<sock_filter> make_link_filter(const LinkNames& names);
 
 // The same for a socket of any groups of links, addresses and routes: only messages pass of which
-// decode_loss() takes an index, and of removed routes only those that were added as ours are,
+// decode_loss() takes an index; of removed addresses only those without a limited lifetime, as a
+// router gives them; and of removed routes only those that were added as ours are,
 // RTPROT_BOOT, and not by a routing daemon.
 std::vector<sock_filter> make_loss_filter();
 

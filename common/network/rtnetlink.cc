@@ -66,8 +66,10 @@ LossEvents::Losses take_losses(int socket) {
     if (size < 0 && errno != ENOBUFS) return losses;
     losses.others = losses.others || size < 0;
     if (size < 0) continue;
-    const int link = decode_loss(std::span(message).first(static_cast<std::size_t>(size)));
+    const auto received = std::span(message).first(static_cast<std::size_t>(size));
+    const int link = decode_loss(received);
     if (link != 0) losses.links.insert(link);
+    if (link != 0 && is_brought_up(received)) losses.brought_up.insert(link);
   }
 }
 

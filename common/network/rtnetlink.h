@@ -76,8 +76,9 @@ class LossEvents {
   explicit LossEvents(int socket);
 
   struct Losses {
-    std::set<int> links;  // by index
-    bool others = false;  // and more, for which the socket had no room
+    std::set<int> links;       // by index
+    std::set<int> brought_up;  // those of them that were
+    bool others = false;       // and more, for which the socket had no room
   };
 
   // Waits for a notification, and takes all that come with it in a fifth of a second; nothing when

@@ -853,6 +853,28 @@ def test_post_start_gives_back_what_a_link_loses(starter, lost):
     assert "ve-web" not in printed.stdout
 
 
+NOISE = ["link set br0 up\naddress add fd77::1/64 dev br0 valid_lft 100 preferred_lft 100\n"
+         "address delete fd77::1/64 dev br0",
+         "address add 10.77.0.1/24 dev br0\naddress delete 10.77.0.1/24 dev br0"]
+
+
+@pytest.mark.parametrize("noise", NOISE, ids=["router", "administrator"])
+def test_addresses_of_a_bridge_concern_no_container(starter, noise):
+    """They come and go with Router Advertisements that a container sends, as often as it likes."""
+    host = starter.network.host
+    host.ip("link add br0 type bridge", "link set br0 up")
+    starter.act("ip link add vb-web type veth peer name in-web && sleep 60; :")
+    started = starter.start({"HOST_BRIDGE": "br0"})
+    wait_until(lambda: host.link("vb-web") and host.link("vb-web").get("master") == "br0")
+    enter = ["nsenter", "--mount", "--root", "--target", started.pid]
+    done = host.run([*enter, sys.executable, "-c", LOSE, noise, starter.build / "post-start", "--changes", "--dry-run"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    host.ip("link set br0 down")
+    done = host.run([*enter, sys.executable, "-c", LOSE, "link set br0 up", starter.build / "post-start",
+                     "--changes", "--dry-run"])
+    assert done.stdout == "ip link set dev vb-web master br0 up\n"
+
+
 def test_post_start_needs_a_socket_to_hear_of_changes(starter):
     done = starter.network.host.run([starter.build / "post-start", "--changes"])
     assert (done.returncode, done.stderr) == (EX_USAGE, (

@@ -91,8 +91,8 @@ std::string notification(std::uint16_t type, const Header& header) {
   return {buffer.data(), message->nlmsg_len};
 }
 
-std::string address_notification(std::uint16_t type) {
-  return notification(type, ifaddrmsg{AF_INET, 32, 0, RT_SCOPE_UNIVERSE, 7});
+std::string address_notification(std::uint16_t type, unsigned char flags = IFA_F_PERMANENT) {
+  return notification(type, ifaddrmsg{AF_INET, 32, flags, RT_SCOPE_UNIVERSE, 7});
 }
 
 std::string route_notification(std::uint16_t type, int protocol) {
@@ -198,6 +198,12 @@ TEST_CASE("what a link may lack is heard of") {
     CHECK(socket.passes(message));
     CHECK(loss(message) == 7);
   }
+}
+
+TEST_CASE("an address that a router has given and that expires is not heard of") {
+  const FilteredSocket socket(make_loss_filter());
+  CHECK_FALSE(socket.passes(address_notification(RTM_DELADDR, 0)));
+  CHECK_FALSE(socket.passes(address_notification(RTM_DELADDR, IFA_F_TEMPORARY)));
 }
 
 TEST_CASE("what a link gets, and what takes nothing from it, is not heard of") {
