@@ -68,6 +68,7 @@ class Scenario:
     name = ""
     variables = {}
     arguments = []
+    lies = set()  # results of which strace makes something else than they say
 
     def __init__(self, build, directory):
         self.build = build
@@ -194,24 +195,48 @@ class StartInUnit(Start):
         self.variables["NOTIFY_SOCKET"] = "@nobody"
 
 
-class Reload(Scenario):
-    """A command, and a systemd-run and a systemctl that answer for the container's service manager."""
+class Reload(Start):
+    """Another address and another MTU on both ends of a container, which a process in namespaces of its own
+    stands for; what made them is in the place of systemd-nspawn."""
 
     name = "reload"
+    lies = {("write", "retval=1")}  # nothing is written, and the record is wrong without an error
 
     def prepare(self):
-        for program, script in (("systemctl", "echo running"), ("systemd-run", f"touch {self.directory}/ran")):
-            (self.directory / program).write_text(f"#!/bin/sh\n{script}\n")
-            (self.directory / program).chmod(0o755)
-        self.variables = {"INSTANCE": "web", "RELOAD_COMMAND": "/bin/true",
+        super().prepare()
+        self.container = Namespace(self.namespace)
+        self.nspawn = subprocess.Popen([*self.container.enter, "unshare", "--pid", "--fork", "--kill-child",
+                                        "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
+        self.nspawn.stdout.readline()
+        self.namespace.ip(f"link add ve-web type veth peer name host0 netns {self.container.pid}")
+        before = {"INSTANCE": "web", **DUAL_STACK}
+        assert self.container.run([self.build / "container-init", "/bin/true"], before).returncode == 0
+        assert self.namespace.run([self.build / "post-start"], before).returncode == 0
+        started = open(f"/proc/{self.nspawn.pid}/stat").read().rpartition(")")[2].split()[19]
+        variables = [f"{name}={value}" for name, value in before.items()]
+        record = self.directory / "run/container-variables/web"
+        record.parent.mkdir(parents=True)
+        record.write_text("".join(f"{text}\0" for text in (
+            f"{self.nspawn.pid} {started}", *variables, f"root={self.root}", "", *variables)))
+        self.variables = {**before, "LOCAL_ADDRESS": "10.1.0.3", "MTU": "1400", "root": str(self.root),
                           "PATH": f"{self.directory}:{os.environ['PATH']}"}
 
     def is_reached(self):
-        return (self.directory / "ran").exists()
+        return (self.container.addresses("eth0") == {"10.1.0.3/32", "fd01::2/128"}
+                and self.container.link("eth0")["mtu"] == self.namespace.link("ve-web")["mtu"] == 1400
+                and ("10.1.0.3", None, "ve-web") in self.namespace.routes()
+                and ("10.1.0.2", None, "ve-web") not in self.namespace.routes())
 
     def run(self, *before):
-        registered = "mkdir -p /run/systemd/machines && touch /run/systemd/machines/web && exec \"$@\""
-        return super().run(*PRIVATE_RUN, "sh", "-c", registered, "sh", *before)
+        private = ["unshare", "--mount", "sh", "-c", 'mount -n --bind "$0" /run && exec "$@"', self.directory / "run"]
+        return Scenario.run(self, *private, *before)
+
+    def close(self):
+        self.nspawn.kill()
+        self.nspawn.wait()
+        self.nspawn.stdout.close()
+        self.container.close()
+        super().close()
 
 
 SCENARIOS = [ContainerInit, PostStart, PreStart, Start, StartOfProgram, StartInUnit, Reload]
@@ -264,7 +289,7 @@ def faults_of_outcome(scenario, done, killed):
         return f"status {done.returncode}: {done.stderr}"
     if not killed and done.returncode != 0 and not lines:
         return f"status {done.returncode} without a word"
-    if not all(line.startswith(f"{scenario.name}: ") for line in lines):
+    if not all(line.startswith((f"{scenario.name}: ", "start: ")) for line in lines):
         return f"lines of somebody else: {done.stderr}"
     if done.returncode == 0 and not scenario.is_reached():
         return f"status 0, but the state is not reached: {done.stderr}"
@@ -291,7 +316,7 @@ def judge(kind, build, directory, fault):
 
 @pytest.mark.parametrize("kind", SCENARIOS, ids=title)
 def test_faults(build, kind, tmp_path):
-    faults = list(faults_of(calls_of(kind, build, tmp_path)))
+    faults = [fault for fault in faults_of(calls_of(kind, build, tmp_path)) if (fault[0], fault[2]) not in kind.lies]
     with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
         outcomes = list(pool.map(lambda each: judge(kind, build, tmp_path / str(each[0]), each[1]),
                                  enumerate(faults)))
