@@ -482,7 +482,7 @@ def test_signal_for_the_program(program):
     variables = {"COMMAND": "/sbin/init", "RELOAD_SIGNAL": "SIGHUP"}
     printed = program.reload(variables, "--dry-run")
     (pid,) = children_of(program.leader)
-    assert printed.stdout == f"kill -1 {pid}\n"
+    assert printed.stdout == f"# at the next start: COMMAND\nkill -1 {pid}\n"
     done = program.reload(variables)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"{WAITS}COMMAND\n"

@@ -75,6 +75,14 @@ class Containers:
             f"EXTRA_NSPAWN_FLAGS={' '.join(self.libraries)}\n"
             f"COMMAND={shlex.quote(shlex.join(command))}\n{text}\nEND\n")
 
+    def exports(self, name="web"):
+        """The lines of a shell that give a program the variables that the unit gives it."""
+        lines = [f"INSTANCE={name}", f"root=/var/lib/containers/{name}", "PRIVATE_NETWORK=1", "PRIVATE_USERS=pick",
+                 *self.host.output_of(f"cat /etc/containers/{name}.conf").splitlines()]
+        pairs = [line.partition("=")[::2] for line in lines if line]
+        return "".join(f"export {variable}={value if value.startswith(chr(39)) else shlex.quote(value)}\n"
+                       for variable, value in pairs)
+
     def systemctl(self, verb, name="web"):
         return self.host.run(f"{LOCALE}systemctl {verb} container@{name}")
 
@@ -304,7 +312,7 @@ RELOAD = "/usr/local/libexec/container-init/reload"
 
 def run_reload(containers, *command, variables=""):
     words = shlex.quote(shlex.join(command))
-    return containers.host.run(f"export {NO_LEAK_CHECK} INSTANCE=web RELOAD_COMMAND={words} {variables}\n"
+    return containers.host.run(f"{containers.exports()}export RELOAD_COMMAND={words} {variables}\n"
                                f"{LOCALE}exec {RELOAD}")
 
 
@@ -366,7 +374,7 @@ def test_command_of_reload(booted_system):
 def test_output_of_reload_comes_as_it_is_written(booted_system):
     text = "echo one; until [ -e /mark ]; do sleep 0.01; done; echo two"
     done = booted_system.host.run(
-        f"export {NO_LEAK_CHECK} INSTANCE=web {shell(text)}; rm -f /var/lib/containers/web/mark\n"
+        f"{booted_system.exports()}export {shell(text)}; rm -f /var/lib/containers/web/mark\n"
         f"{RELOAD} | {{ read -r line; echo \"first $line\"; touch /var/lib/containers/web/mark; cat; }}")
     assert done.stdout == "first one\ntwo\n"
 
@@ -375,7 +383,7 @@ def test_output_of_reload_comes_as_it_is_written(booted_system):
 def test_reload_with_closed_standard_streams(booted_system, closed):
     host = booted_system.host
     text = "cat && echo out && echo err >&2 && echo done >/mark"
-    done = host.run(f"export {NO_LEAK_CHECK} INSTANCE=web {shell(text)}; rm -f /var/lib/containers/web/mark\n"
+    done = host.run(f"{booted_system.exports()}export {shell(text)}; rm -f /var/lib/containers/web/mark\n"
                     f"exec {RELOAD} {closed}")
     assert done.returncode == 0
     assert host.output_of("cat /var/lib/containers/web/mark") == "done\n"
@@ -403,7 +411,7 @@ def test_reload_ends_with_its_command(booted_system, holder):
 @pytest.mark.parametrize("interrupt,status", [("TERM", 143), ("KILL", 137)])
 def test_interrupted_reload_stops_its_command(booted_system, interrupt, status):
     host = booted_system.host
-    started = f"export {NO_LEAK_CHECK} INSTANCE=web RELOAD_COMMAND='/bin/sleep 1234'\n{RELOAD}"
+    started = f"{booted_system.exports()}export RELOAD_COMMAND='/bin/sleep 1234'\n{RELOAD}"
     host.output_of(f"({started}; echo $? >/run/status) >/dev/null 2>&1 &")
     wait_until(lambda: processes(host, "/bin/sleep 1234"))
     reload = min(map(int, processes(host, RELOAD)))  # the other one is its child
