@@ -283,7 +283,7 @@ LINTED  = $(wildcard $(foreach folder,$(FOLDERS) tests/lib tests/unit tests/fuzz
             $(foreach folder,bench faults lib,tests/$(folder)/*.c))
 TIDIED  = $(filter-out tests/unit/% tests/fuzz/%,$(filter %.cc,$(LINTED)))
 SCRIPTS = $(wildcard common/deps/*) tests/demo $(addprefix tests/lib/,build-musl check-root count-lines debian-root emulated isolated nightly run run-one surroundings) \
-          tests/fuzz/run hooks/debian/build hooks/rpm/build hooks/systemd/container-nat tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
+          tests/fuzz/run hooks/debian/build hooks/nixos/check-container hooks/rpm/build hooks/systemd/container-nat tests/host/make-root tests/host/run tests/bench/*.bash .ci/run
 
 # Clang's analyzer takes three quarters of the time of clang-tidy. It looks less far than it can, but in
 # `make nightly`, which sets this to nothing.

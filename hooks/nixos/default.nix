@@ -1,36 +1,42 @@
 # SPDX-License-Identifier: MIT
 # NixOS module: the containers of `containers.<name>` and of nixos-container(8) are run by the
 # programs of this project in the place of the scripts of nixos-containers.nix. Everything else of
-# their units, and all that a configuration adds to them, stays as it is. README.md has the use.
+# their units, and all that a configuration adds to them, stays as it is. README.md has how it works.
 {
   config,
+  options,
   lib,
   pkgs,
   ...
 }:
 let
   inherit (lib)
+    all
+    any
+    attrNames
     concatLists
     concatMap
-    concatStringsSep
+    concatStrings
+    elem
+    escapeShellArg
     filter
     filterAttrs
-    hasSuffix
-    isList
+    hasInfix
+    isAttrs
+    isString
+    mapAttrs
     mapAttrs'
     mapAttrsToList
-    mkBefore
     mkAfter
     mkDefault
     mkEnableOption
     mkIf
     mkMerge
     mkOption
+    mkOverride
+    mkPackageOption
     nameValuePair
     optional
-    optionalAttrs
-    optionals
-    toList
     types
     ;
 
@@ -46,101 +52,142 @@ let
     configurationDirectory = "/etc/${prefix}containers";
   };
 
-  # Where a definition stands says whose it is.
-  isStock = definition: hasSuffix "/nixos-containers.nix" (toString definition.file);
-  stock = option: filter isStock option.definitionsWithLocations;
-  added = option: filter (definition: !isStock definition) option.definitionsWithLocations;
+  # Of all modules but this one, the definitions of a unit: [ { file, value } ], as NixOS merges them.
+  thisFile = toString ./default.nix;
+  others = filter (definition: definition.file != thisFile) options.systemd.services.definitionsWithLocations;
+  definitionsOf =
+    unit:
+    let
+      ofUnit = concatMap (
+        { file, value }:
+        optional (value ? ${unit}) {
+          inherit file;
+          value = value.${unit};
+        }
+      ) others;
+    in
+    (lib.mergeDefinitions [ "systemd" "services" unit ] types.raw ofUnit).defsFinal;
 
-  # A script option without what nixos-containers.nix puts there: the texts that others add remain,
-  # and run in a script of their own.
-  withoutStock =
-    option:
-    mkOption {
-      apply = _: concatStringsSep "\n" (map (definition: definition.value) (added option));
+  # The module that declares the option is the one whose scripts are replaced, whatever its name.
+  stockFiles = map toString options.boot.enableContainers.declarations;
+  isStock = definition: elem definition.file stockFiles;
+  scripts = [
+    "preStart"
+    "script"
+    "postStart"
+  ];
+  hasScripts =
+    definition:
+    isAttrs definition
+    && all (script: isString (definition.${script} or null)) scripts
+    && definition ? serviceConfig.ExecReload;
+  withoutScripts =
+    definition:
+    builtins.removeAttrs definition scripts
+    // {
+      serviceConfig = builtins.removeAttrs definition.serviceConfig [ "ExecReload" ];
+    };
+  isUnderstood =
+    unit: any (definition: isStock definition && hasScripts (definition.value.${unit} or null)) others;
+  notUnderstood = filter (unit: !isUnderstood unit) (attrNames ours);
+
+  # The same definition at the place where it was made.
+  located =
+    { file, value }:
+    _: {
+      _file = file;
+      imports = [ (if isAttrs value then { config = value; } else value) ];
     };
 
-  # A module of the unit container@NAME. A script that the configuration replaces by mkForce is its
-  # own again, and so is a command.
+  # The definitions of a unit with ours in the place of the stock scripts. They are all made again, with
+  # a priority that lets these count in the place of those that they are made of.
+  replaced =
+    unit: ours:
+    mkMerge (
+      map (mkOverride 99) (
+        map (
+          definition: if isStock definition then withoutScripts definition.value else located definition
+        ) (definitionsOf unit)
+        ++ [ ours ]
+      )
+    );
+
+  # What this module has to say of a unit. Text that others add to the script surrounds the start as it
+  # did that of the stock script; without such text there is no script at all.
+  start = "${program "pre-start"} ${program "start"}";
   unit =
     {
       hasFlake,
       environment ? { },
     }:
-    { options, ... }:
+    { config, ... }:
     let
-      startsScript = stock options.script != [ ];
-      stockReload = map toString (
-        concatMap (definition: toList (definition.value.ExecReload or [ ])) (stock options.serviceConfig)
-      );
-      reload = command: if builtins.elem (toString command) stockReload then program "reload" else command;
+      isStarted = hasInfix start config.script;
     in
     {
-      options = {
-        preStart = withoutStock options.preStart;
-        postStart = withoutStock options.postStart;
-        script = mkOption { apply = text: if startsScript then "" else text; };
-        serviceConfig = mkOption {
-          apply =
-            service:
-            service
-            // optionalAttrs (service ? ExecReload) {
-              ExecReload =
-                if isList service.ExecReload then map reload service.ExecReload else reload service.ExecReload;
-            };
-        };
-        unusedScript = mkOption {
-          type = types.listOf types.str;
-          internal = true;
-          visible = false;
-          description = "Files whose text in `script` nothing runs.";
-        };
-      };
-      config = {
-        unusedScript = optionals startsScript (map (definition: toString definition.file) (added options.script));
-        inherit environment;
-        # It hears of what a link loses from the first moment on.
-        wants = [ "container-links.socket" ];
-        after = [ "container-links.socket" ];
-        # nixos-container makes the system of a flake.
-        path = optional hasFlake nixos-container;
-        serviceConfig = mkMerge [
-          (mkIf startsScript {
-            # One process, whose exit status keeps a faulty configuration from being tried again.
-            ExecStart = "${program "pre-start"} ${program "start"}";
-            RestartPreventExitStatus = mkDefault "64 78 126 127";
-            # What a container prints has no levels of its own.
-            SyslogLevelPrefix = mkDefault false;
-            # For what start needs while the container starts; systemd removes it with the unit.
-            RuntimeDirectory = [ "container-init/%i" ];
-          })
-          # start configures the host's end itself.
-          (mkIf (!startsScript && stock options.postStart != [ ]) {
-            ExecStartPost = mkBefore [ (program "post-start") ];
-          })
-        ];
-      };
+      inherit environment;
+      # It hears of what a link loses from the first moment on.
+      wants = [ "container-links.socket" ];
+      after = [ "container-links.socket" ];
+      # nixos-container makes the system of a flake.
+      path = optional hasFlake nixos-container;
+      script = "exec ${start}";
+      # start configures the host's end, unless a forced script starts the container.
+      postStart = mkIf (!isStarted) (program "post-start");
+      serviceConfig = mkMerge [
+        { ExecReload = program "reload"; }
+        (mkIf isStarted {
+          # One process, whose exit status keeps a faulty configuration from being tried again.
+          ExecStart = mkIf (config.script == "exec ${start}") (mkOverride 99 start);
+          RestartPreventExitStatus = mkDefault "64 78 126 127";
+          # What a container prints has no levels of its own.
+          SyslogLevelPrefix = mkDefault false;
+          # For what start needs while the container starts; systemd removes it with the unit.
+          RuntimeDirectory = [ "container-init/%i" ];
+        })
+      ];
     };
 
-  unusedScriptWarnings =
-    name:
-    map (
-      file:
-      "systemd.services.\"${name}\".script in ${file} is not run, as container-init starts the container without a script. Use preStart, or set containers.<name>.container-init.enable to false."
-    ) config.systemd.services.${name}.unusedScript;
+  ours = {
+    "container@" = unit {
+      hasFlake = true;
+      # What was added to a file of nixos-container was written for the scripts.
+      environment.LITERAL_NSPAWN_FLAGS = mkDefault "1";
+    };
+  }
+  // mapAttrs' (
+    name: container: nameValuePair "container@${name}" (unit { hasFlake = container.flake or null != null; })
+  ) enabled;
+
+  # start checks the file of each container while the system is built. The root is not looked at: only
+  # the host has it.
+  check = pkgs.runCommand "container-init-check" { } ''
+    mkdir root
+    check() {
+      ${pkgs.runtimeShell} ${./check-container} ${program "start"} ${config.systemd.package}/bin "$1" "$PWD/root" "$2" || failed=1
+    }
+    ${concatStrings (
+      mapAttrsToList (name: _: ''
+        check ${escapeShellArg name} ${config.environment.etc."${prefix}containers/${name}.conf".source}
+      '') enabled
+    )}
+    [ -z "''${failed-}" ]
+    touch $out
+  '';
 in
 {
   # Imported by its path and from the flake, it is one module.
   key = "container-init/hooks/nixos";
+  _file = thisFile;
 
   options = {
     virtualisation.container-init = {
       enable = mkEnableOption "container-init, static programs in the place of the scripts of NixOS containers";
-      package = mkOption {
-        type = types.package;
-        default = pkgs.pkgsStatic.callPackage ./package.nix { };
-        defaultText = lib.literalExpression "pkgs.pkgsStatic.callPackage ./package.nix { }";
-        description = "The package that has the programs.";
-      };
+      package =
+        mkPackageOption { container-init = pkgs.pkgsStatic.callPackage ./package.nix { }; } "container-init" { }
+        // {
+          defaultText = lib.literalExpression "pkgs.pkgsStatic.callPackage ./package.nix { }";
+        };
       refuseRedirects = mkOption {
         type = types.bool;
         default = true;
@@ -166,15 +213,15 @@ in
               '';
             };
             variables = mkOption {
-              type = types.attrsOf (types.either types.str types.int);
+              type = types.attrsOf (types.either types.int types.singleLineStr);
               default = { };
               example = {
                 LOCAL_GATEWAY = "192.168.1.1";
                 RELOAD_COMMAND = "/run/current-system/sw/bin/systemctl reload nginx";
               };
               description = ''
-                More variables of {manpage}`container.conf(5)`, such as a gateway behind a bridge. They
-                win over those that are made of the other options.
+                Variables of {manpage}`container.conf(5)` that no other option of the container sets,
+                such as a gateway behind a bridge.
 
                 A container of {manpage}`nixos-container(8)` has them in its file in
                 {file}`/etc/nixos-containers`.
@@ -192,19 +239,7 @@ in
         "virtualisation.container-init.enable has no effect: boot.enableContainers is false, its default without any containers.<name>. Containers of nixos-container need it to be true.";
     }
     (mkIf config.boot.enableContainers {
-      systemd.services = {
-        "container@" = unit {
-          hasFlake = true;
-          # What was added to a file of nixos-container was written for the scripts.
-          environment.LITERAL_NSPAWN_FLAGS = mkDefault "1";
-        };
-      }
-      // mapAttrs' (
-        name: container:
-        nameValuePair "container@${name}" (unit {
-          hasFlake = container.flake or null != null;
-        })
-      ) enabled;
+      systemd.services = mapAttrs (unit: ours: mkIf (isUnderstood unit) (replaced unit ours)) ours;
 
       # After what nixos-containers.nix writes: the last assignment counts.
       environment.etc = mapAttrs' (
@@ -227,12 +262,32 @@ in
       };
 
       # The scripts see to this mode: files of a container are not for users of the host.
-      systemd.tmpfiles.rules = [ "d /run/nixos-containers 0700 root root -" ];
+      systemd.tmpfiles =
+        if options.systemd.tmpfiles ? settings then
+          { settings.container-init."/run/nixos-containers".d = { mode = "0700"; user = "root"; group = "root"; }; }
+        else
+          { rules = [ "d /run/nixos-containers 0700 root root -" ]; };
 
-      warnings = concatLists (
-        mapAttrsToList translation.ignored enabled
-        ++ map unusedScriptWarnings ([ "container@" ] ++ mapAttrsToList (name: _: "container@${name}") enabled)
-      );
+      system.checks = optional (
+        enabled != { } && pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform
+      ) check;
+
+      assertions =
+        optional (notUnderstood != [ ]) {
+          assertion = false;
+          message = "virtualisation.container-init does not understand the containers module of NixOS ${lib.trivial.release}: in ${toString stockFiles}, ${toString notUnderstood} lacks one of ${toString scripts} and serviceConfig.ExecReload. Without virtualisation.container-init.enable, containers are run by the scripts.";
+        }
+        ++ concatLists (
+          mapAttrsToList (
+            name: container:
+            map (message: {
+              assertion = false;
+              inherit message;
+            }) (translation.faults lib name container)
+          ) enabled
+        );
+
+      warnings = concatLists (mapAttrsToList translation.ignored enabled);
     })
   ]);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What the options of containers.<name> mean as variables of container.conf(5), as far as
-# nixos-containers.nix writes them into its scripts and not into the container's file.
-# Builtins only.
+# nixos-containers.nix writes them into its scripts and not into the container's file; and which
+# variables have no option.
 let
   inherit (builtins)
     attrNames
@@ -129,6 +129,16 @@ let
       if container.tmpfs == null then [ ] else container.tmpfs
     );
 
+  capabilities =
+    name: container:
+    map
+      (checked "containers.${name}.additionalCapabilities" "[A-Za-z0-9_,]+"
+        "the name of a capability; other flags of systemd-nspawn belong into extraFlags")
+      (
+        (if container.additionalCapabilities == null then [ ] else container.additionalCapabilities)
+        ++ (if container.enableTun then [ "CAP_NET_ADMIN" ] else [ ])
+      );
+
   # name -> containers.<name> -> { VARIABLE = "value"; }; a variable that would be empty is left out.
   variables =
     name: container:
@@ -138,9 +148,7 @@ let
         EXTRA_VETHS = concatStringsSep " " (
           map (link: extraPair "containers.${name}.extraVeths" pairs.${link} link) (attrNames pairs)
         );
-        CAPABILITIES = concatStringsSep "," (
-          container.additionalCapabilities ++ (if container.enableTun then [ "CAP_NET_ADMIN" ] else [ ])
-        );
+        CAPABILITIES = concatStringsSep "," (capabilities name container);
         TMPFS = concatStringsSep " " (tmpfs name container);
         EPHEMERAL = if container.ephemeral then "1" else "";
         EXTRA_NSPAWN_FLAGS = extraFlags name container;
@@ -162,6 +170,83 @@ let
     in
     concatStringsSep "" (map (variable: assign variable set.${variable}) (attrNames set));
 
+  # Variables that are free to be set.
+  free = [
+    "COMMAND"
+    "DEVICE_TIMEOUT"
+    "KILL_SIGNAL"
+    "LOCAL_GATEWAY"
+    "LOCAL_GATEWAY6"
+    "MTU"
+    "RELOAD_COMMAND"
+    "RELOAD_SIGNAL"
+    "STAGE2"
+    "WAIT_CARRIER"
+  ];
+
+  # Those that the unit sets, or the translation of an option relies on.
+  fixed = [
+    "INSTANCE"
+    "LITERAL_NSPAWN_FLAGS"
+    "root"
+  ];
+
+  # Those that have options of their own, as far as the version of NixOS has these.
+  optionsOf = {
+    CAPABILITIES = [ "additionalCapabilities" "enableTun" ];
+    COPY_RESOLV_CONF = [ "copyResolvConf" ];
+    EPHEMERAL = [ "ephemeral" ];
+    EXTRA_NSPAWN_FLAGS = [ "extraFlags" "bindMounts" ];
+    EXTRA_VETHS = [ "extraVeths" ];
+    FLAKE = [ "flake" ];
+    HOST_PORT = [ "forwardPorts" ];
+    INTERFACES = [ "interfaces" ];
+    MACVLANS = [ "macvlans" ];
+    NETWORK_NAMESPACE_PATH = [ "networkNamespace" ];
+    PRIVATE_NETWORK = [ "privateNetwork" ];
+    PRIVATE_USERS = [ "privateUsers" ];
+    SYSTEM_PATH = [ "config" "path" ];
+    TMPFS = [ "tmpfs" ];
+  }
+  // listToAttrs (
+    map (key: {
+      name = pairKeys.${key};
+      value = [ key ];
+    }) (attrNames pairKeys)
+  );
+
+  known = free ++ fixed ++ attrNames optionsOf;
+
+  # ", did you mean NAME?", where there is such a name.
+  near =
+    lib: variable:
+    let
+      distance = lib.strings.levenshtein (lib.toUpper variable);
+      closest = builtins.head (builtins.sort (a: b: distance a < distance b) known);
+    in
+    if distance closest <= 2 then ", did you mean ${closest}?" else "";
+
+  # What is wrong with the variables that are set: one text each.
+  faults =
+    lib: name: container:
+    let
+      option = key: "containers.${name}.${key}";
+      instead = variable: filter (key: container ? ${key}) (optionsOf.${variable} or [ ]);
+      fault =
+        variable:
+        "${option "container-init.variables"}.${variable}: "
+        + (
+          if !elem variable known then
+            "there is no such variable in container.conf(5)${near lib variable}"
+          else if elem variable fixed then
+            "the module sets this variable"
+          else
+            "set ${concatStringsSep " or " (map option (instead variable))}, as the variable would take its place"
+        );
+      isFree = variable: elem variable free || (optionsOf ? ${variable} && instead variable == [ ]);
+    in
+    map fault (filter (variable: !isFree variable) (attrNames container.container-init.variables));
+
   # Options that are set and that nothing reads.
   ignored =
     name: container:
@@ -177,5 +262,11 @@ let
     ++ map (option: "containers.${name}.${option} has no effect without containers.${name}.privateNetwork") ofContainer;
 in
 {
-  inherit variables lines ignored;
+  inherit
+    variables
+    lines
+    known
+    faults
+    ignored
+    ;
 }

@@ -31,7 +31,7 @@ def of_scripts(world, nix, system, instance):
 def of_programs(world, system, instance):
     variables = system.variables(instance)
     printed = [world.run([f"{PROGRAMS}/{name}", "--dry-run"], variables)
-               for name in ("pre-start", "start", "post-start")]
+               for name in ("pre-start", "start")]
     commands = [command for text in printed for command in read_commands(text)]
     nspawn = next(command for command in commands if "systemd-nspawn" in command)
     arguments = nspawn[nspawn.index("systemd-nspawn") + 1:]

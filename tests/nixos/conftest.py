@@ -16,8 +16,8 @@ NIXPKGS = os.environ.get("NIXPKGS")
 def pytest_collection_modifyitems(config, items):
     """Without a nixpkgs tree, the tests that need none."""
     if not NIXPKGS:
-        config.hook.pytest_deselected(items=[item for item in items if "evaluate" in item.fixturenames])
-        items[:] = [item for item in items if "evaluate" not in item.fixturenames]
+        config.hook.pytest_deselected(items=[item for item in items if "nixpkgs" in item.fixturenames])
+        items[:] = [item for item in items if "nixpkgs" not in item.fixturenames]
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,13 @@ def nix(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def evaluate(nix):
+def nixpkgs():
+    return pathlib.Path(NIXPKGS).resolve()
+
+
+@pytest.fixture(scope="session")
+def evaluate(nix, nixpkgs):
     """A configuration, with the modules of the nixpkgs tree."""
-    nixpkgs = pathlib.Path(NIXPKGS).resolve()
     return lambda text, *arguments: System(nix, nixpkgs, text, *arguments)
 
 

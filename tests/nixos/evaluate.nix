@@ -7,6 +7,11 @@
   stateVersion ? "26.05",
   # Where a stock start finds systemd-nspawn: systemd/bin/systemd-nspawn.
   tools ? "/tools",
+  # In the place of the one of the tree.
+  containersModule ? "${toString nixpkgs}/nixos/modules/virtualisation/nixos-containers.nix",
+  # Whether systemd.tmpfiles.settings is there, which NixOS has since 23.11.
+  hasTmpfilesSettings ? true,
+  canExecute ? true,
 }:
 let
   lib = import "${toString nixpkgs}/lib";
@@ -36,7 +41,10 @@ let
     lib.genAttrs [ "coreutils" "findutils" "gnugrep" "gnused" "iproute2" ] fromStore
     // {
       path = ./stub-nixpkgs;
-      stdenv.hostPlatform.system = "x86_64-linux";
+      stdenv = {
+        hostPlatform.system = "x86_64-linux";
+        buildPlatform.canExecute = _: canExecute;
+      };
       runtimeShell = "/bin/bash";
       systemd = package "systemd" "${tools}/systemd";
       nixos-container = fromStore "nixos-container" // {
@@ -46,6 +54,8 @@ let
           // { meta.mainProgram = "nixos-container"; };
       };
       pkgsStatic.callPackage = _: _: fromStore "container-init";
+      # Its text, which a test runs.
+      runCommand = name: _: text: package name (write name text);
       writeScript = write;
       writeText = write;
       writeShellScriptBin = name: text: script { inherit name; text = "#!/bin/bash\n${text}"; };
@@ -79,8 +89,12 @@ let
         nix.package = any (fromStore "nix");
         services.udev.extraRules = text;
         services.udev.packages = list;
+        system.checks = list;
         system.stateVersion = any stateVersion;
-        systemd.tmpfiles.rules = list;
+        systemd.tmpfiles = {
+          rules = list;
+        }
+        // lib.optionalAttrs hasTmpfilesSettings { settings = any { }; };
         virtualisation.containers.enable = any false;
       };
       config._module.args = {
@@ -89,8 +103,10 @@ let
       };
     };
 
-  modules = map (path: "${toString nixpkgs}/nixos/modules/${path}") [
-    "virtualisation/nixos-containers.nix"
+  modules = [
+    containersModule
+  ]
+  ++ map (path: "${toString nixpkgs}/nixos/modules/${path}") [
     "system/boot/systemd.nix"
     "system/etc/etc.nix"
   ];
@@ -104,7 +120,17 @@ in
   etc = lib.mapAttrs (_: file: file.text) config.environment.etc;
   inherit (config) warnings;
   inherit (config.boot.kernel) sysctl;
-  tmpfiles = config.systemd.tmpfiles.rules;
+  # What keeps a system from being built. Those of nixos-containers.nix are the messages themselves.
+  faults = map (fault: fault.message or fault) (
+    lib.filter (fault: !(fault.assertion or false)) config.assertions
+  );
+  checks = map toString config.system.checks;
+  # As lines of tmpfiles.d(5).
+  tmpfiles =
+    config.systemd.tmpfiles.rules
+    ++ lib.concatMap (lib.mapAttrsToList (
+      path: { d }: "d ${path} ${d.mode} ${d.user} ${d.group} -"
+    )) (lib.attrValues (config.systemd.tmpfiles.settings or { }));
   # Where NixOS takes rules of udev, units and files of systemd-networkd from.
   packages = {
     udev = map toString config.services.udev.packages;

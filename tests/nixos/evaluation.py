@@ -68,6 +68,8 @@ class System:
         self.etc = found["etc"]
         self.warnings = found["warnings"]
         self.sysctl = found["sysctl"]
+        self.faults = found["faults"]
+        self.checks = found["checks"]
         self.tmpfiles = found["tmpfiles"]
         self.packages = found["packages"]
         self.hosts = found["hosts"]

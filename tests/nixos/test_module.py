@@ -181,15 +181,8 @@ def test_a_command_before_the_start_stays(unit_with):
 
 def test_what_runs_after_the_start_stays(unit_with, script):
     unit = unit_with('postStart = "echo mine"; serviceConfig.ExecStartPost = [ "/mine" ];')
-    commands = unit.all("ExecStartPost")
-    assert len(commands) == 2 and "/mine" in commands
-    assert script(next(command for command in commands if command != "/mine")) == "echo mine"
-
-
-def test_the_host_s_end_behind_another_start(unit_with):
-    """As the stock script after the start configured it."""
-    unit = unit_with('script = lib.mkForce "exec mine";')
-    assert unit.one("ExecStartPost") == f"{PROGRAMS}/post-start"
+    (command,) = set(unit.all("ExecStartPost")) - {"/mine"}
+    assert script(command) == "echo mine"
 
 
 def test_more_scripts_than_one_stay(unit_with, script):
@@ -216,6 +209,13 @@ def test_what_is_forced_wins(unit_with, script):
     assert unit.all("RestartPreventExitStatus") == []
 
 
+def test_a_forced_script_has_post_start_after_it(unit_with, script):
+    """As it has the stock script: nothing else configures the host's end."""
+    unit = unit_with('script = lib.mkForce "exec mine"; postStart = lib.mkAfter "echo after";')
+    assert script(unit.one("ExecStartPost")) == f"{PROGRAMS}/post-start\necho after"
+    assert unit.all("SyslogLevelPrefix") == unit.all("RuntimeDirectory") == []
+
+
 def test_commands_that_are_forced_win(unit_with):
     unit = unit_with('serviceConfig = { ExecStartPre = lib.mkForce [ ]; ExecStart = lib.mkForce "/start";'
                      'ExecStartPost = lib.mkForce "/after"; ExecReload = lib.mkForce "/reload"; };')
@@ -231,31 +231,128 @@ def test_a_second_reload_command_stays(evaluate, nix):
     assert sorted(unit.all("ExecReload")) == sorted(["/mine", f"{PROGRAMS}/reload"])
 
 
-def test_script_text_that_nothing_runs_is_a_warning_with_its_file(evaluate, tmp_path):
-    file = tmp_path / "mine.nix"
-    file.write_text(f'{{ {WEB} systemd.services."container@web".script = lib.mkBefore "echo mine"; }}'
-                    .replace("{", "{ lib, ... }: {", 1))
-    found = evaluate(f"{{ imports = [ {MODULE} {file} ]; virtualisation.container-init.enable = true; }}")
-    assert found.unit("web").one("ExecStart") == START
-    (warning,) = found.warnings
-    assert warning.startswith(f'systemd.services."container@web".script in {file} is not run')
+@pytest.mark.parametrize("text, whole", [
+    ('lib.mkBefore "echo mine"', f"echo mine\nexec {START}"),
+    ('lib.mkAfter "echo mine"', f"exec {START}\necho mine"),
+])
+def test_text_that_is_added_to_the_script_is_run(text, whole, unit_with, script):
+    unit = unit_with(f"script = {text};")
+    assert script(unit.one("ExecStart").strip()) == whole
+    assert unit.one("RestartPreventExitStatus") == "64 78 126 127"
 
 
-def test_a_script_that_runs_is_no_warning(evaluate):
-    assert evaluate(module(WEB, addition('script = lib.mkForce "x"; preStart = "y"; postStart = "z";'))).warnings == []
+@pytest.mark.parametrize("hook, key", [("preStart", "ExecStartPre"), ("postStart", "ExecStartPost")])
+def test_a_hook_that_is_forced_is_all_there_is(hook, key, unit_with, script):
+    unit = unit_with(f'{hook} = lib.mkForce "echo forced";')
+    assert script(unit.one(key)) == "echo forced"
+    assert unit.one("ExecStart") == START
+
+
+def test_definitions_of_a_unit_may_have_conditions_and_priorities(evaluate, script):
+    added = '''({ lib, ... }: {
+        systemd.services."container@web" = lib.mkMerge [
+          (lib.mkIf true { preStart = lib.mkAfter "echo 2"; })
+          (lib.mkIf false { preStart = "echo 3"; })
+          (lib.mkDefault { preStart = "echo 4"; })
+          ({ config, ... }: { preStart = "echo ${toString config.restartIfChanged}"; })
+        ]; })'''
+    unit = evaluate(module(WEB, imports=[MODULE, added])).unit("web")
+    assert script(unit.one("ExecStartPre")) == "echo \necho 2"
+    assert unit.one("ExecStart") == START
+
+
+def test_a_unit_that_is_forced_as_a_whole_is_not_ours(evaluate):
+    forced = 'systemd.services."container@web"'
+    added = f'({{ lib, ... }}: {{ {forced} = lib.mkForce {{ serviceConfig.ExecStart = "/mine"; }}; }})'
+    found = evaluate(module(WEB, imports=[MODULE, added]))
+    assert found.unit("web").one("ExecStart") == "/mine"
+    assert found.unit("web").all("ExecReload") == found.faults == []
+
+
+def test_others_may_declare_options_of_units_again(evaluate):
+    """With apply, which an option has once: the module must not use it."""
+    again = '''({ lib, ... }: { options.systemd.services = lib.mkOption { type = lib.types.attrsOf (
+        lib.types.submodule { options = lib.genAttrs [ "preStart" "postStart" "script" "serviceConfig" ] (
+          _: lib.mkOption { apply = value: value; }); }); }; })'''
+    assert evaluate(module(WEB, imports=[MODULE, again])).units == evaluate(module(WEB)).units
+
+
+# Whose definitions are replaced
+
+
+NAME_OF_STOCK = "nixos-containers.nix"
+
+
+def test_a_file_of_the_user_s_may_have_the_name_of_the_stock_module(evaluate, tmp_path, script):
+    file = tmp_path / NAME_OF_STOCK
+    file.write_text('{ systemd.services."container@web" = { preStart = "echo 1"; postStart = "echo 2"; }; }')
+    unit = evaluate(module(WEB, imports=[MODULE, file])).unit("web")
+    assert script(unit.one("ExecStartPre")) == "echo 1"
+    assert script(unit.one("ExecStartPost")) == "echo 2"
+
+
+@pytest.fixture
+def stock_module(tmp_path, nixpkgs):
+    """A copy of the stock module under another name, its text changed."""
+    def copy(change=lambda text: text):
+        text = (nixpkgs / "nixos/modules/virtualisation" / NAME_OF_STOCK).read_text()
+        (tmp_path / "containers.nix").write_text(change(text))
+        return "--arg", "containersModule", tmp_path / "containers.nix"
+    return copy
+
+
+def test_the_stock_module_may_have_another_name(evaluate, stock_module):
+    assert evaluate(module(WEB), *stock_module()).units == evaluate(module(WEB)).units
+
+
+@pytest.mark.parametrize("before, after", [
+    ("preStart = ", "postStop = "),
+    ("script = startScript", "preStop = startScript"),
+    ("ExecReload = pkgs.writeScript", "ExecStop = pkgs.writeScript"),
+    ('name = "container@"', 'name = "nspawn@"'),
+])
+def test_a_stock_module_that_is_not_understood_is_an_error(before, after, evaluate, stock_module, nixpkgs):
+    stock = stock_module(lambda text: text.replace(before, after).replace("recursiveUpdate unit {", "{"))
+    found = evaluate(module(WEB), *stock)
+    release = (nixpkgs / "lib/.version").read_text().strip()
+    (fault,) = found.faults
+    assert fault.startswith("virtualisation.container-init does not understand the containers module of NixOS "
+                            f"{release}: in {stock[-1]}, container@")
 
 
 # Variables, faults
 
 
-def test_more_variables_win(evaluate):
-    more = '''containers.web = { enableTun = true; hostBridge = "br0"; container-init.variables = {
-        LOCAL_GATEWAY = "10.0.0.254"; CAPABILITIES = "all"; DEVICE_TIMEOUT = 30; }; };'''
-    found = evaluate(module(WEB, more)).variables("web")
+def variables(text):
+    return f"containers.web.container-init.variables = {{ {text} }};"
+
+
+def test_variables_without_an_option_can_be_set(evaluate):
+    found = evaluate(module(WEB, variables('LOCAL_GATEWAY = "10.0.0.254"; DEVICE_TIMEOUT = 30;'))).variables("web")
     assert found["LOCAL_GATEWAY"] == "10.0.0.254"
-    assert found["CAPABILITIES"] == "all"
     assert found["DEVICE_TIMEOUT"] == "30"
     assert found["LOCAL_ADDRESS"] == "10.0.0.2"
+
+
+@pytest.mark.parametrize("text, fault", [
+    ("MTUU = 1400;", "MTUU: there is no such variable in container.conf(5), did you mean MTU?"),
+    ('local_gateway = "10.0.0.9";',
+     "local_gateway: there is no such variable in container.conf(5), did you mean LOCAL_GATEWAY?"),
+    ('COLOUR = "blue";', "COLOUR: there is no such variable in container.conf(5)"),
+    ('EXTRA_NSPAWN_FLAGS = "--bind=/srv";', "EXTRA_NSPAWN_FLAGS: set containers.web.extraFlags or "
+     "containers.web.bindMounts, as the variable would take its place"),
+    ('HOST_ADDRESS6 = "fd00::1";',
+     "HOST_ADDRESS6: set containers.web.hostAddress6, as the variable would take its place"),
+    ('root = "/srv";', "root: the module sets this variable"),
+])
+def test_other_variables_are_errors(text, fault, evaluate):
+    assert evaluate(module(WEB, variables(text))).faults == [f"containers.web.container-init.variables.{fault}"]
+
+
+def test_all_errors_are_found_at_once(evaluate):
+    both = module(WEB, variables("MTUU = 1; COLOUR = 2;"), "containers.db = { config = { }; };",
+                  variables("MTUU = 1;").replace("web", "db"))
+    assert len(evaluate(both).faults) == 3
 
 
 @pytest.mark.parametrize("options, warning", [
@@ -278,6 +375,10 @@ def test_options_without_effect_are_warnings(options, warning, evaluate):
     ('container-init.variables.LOCAL_GATEWAY = [ "10.0.0.1" ];', "containers.web.container-init.variables.LOCAL_GATEWAY"),
     ('container-init.enable = "yes";', "containers.web.container-init.enable"),
     ("container-init.variable.A = 1;", "containers.web.container-init.variable"),
+    ('container-init.variables.STAGE2 = "a\\nb";', "containers.web.container-init.variables.STAGE2"),
+    ('additionalCapabilities = [ "all\\" --system-call-filter=\\"mount" ];',
+     'containers.web.additionalCapabilities: "all" --system-call-filter="mount" cannot be given to the container; '
+     'wanted: the name of a capability; other flags of systemd-nspawn belong into extraFlags'),
 ])
 def test_a_broken_option_is_an_error_that_names_it(options, named, evaluate):
     with pytest.raises(EvaluationError, match=re.escape(named)):

@@ -78,16 +78,13 @@ TRANSLATIONS = {
         {"EXTRA_NSPAWN_FLAGS": r"""'--bind-ro=/srv/a\:b:/x' '--setenv=A='\''$b'\'''"""},
         [r"--bind-ro=/srv/a\:b:/x", "--setenv=A='$b'"], []),
     "variables": (
-        '''container-init.variables = { LOCAL_GATEWAY = "10.0.0.9"; HOST_ADDRESS = "10.0.0.1";
-             DEVICE_TIMEOUT = 30; CAPABILITIES = "all"; RELOAD_COMMAND = "/bin/echo \\"$a\\" `b` \\\\"; };
-           enableTun = true;''',
-        {"LOCAL_GATEWAY": "10.0.0.9", "HOST_ADDRESS": "10.0.0.1", "DEVICE_TIMEOUT": "30", "CAPABILITIES": "all",
-         "RELOAD_COMMAND": '/bin/echo "$a" `b` \\'},
+        '''container-init.variables = { LOCAL_GATEWAY = "10.0.0.9"; DEVICE_TIMEOUT = 30;
+             RELOAD_COMMAND = "/bin/echo \\"$a\\" `b` \\\\"; };''',
+        {"LOCAL_GATEWAY": "10.0.0.9", "DEVICE_TIMEOUT": "30", "RELOAD_COMMAND": '/bin/echo "$a" `b` \\'},
         None, None),
     "a gateway": (
-        'container-init.variables = { LOCAL_GATEWAY = "10.0.0.9"; LOCAL_ADDRESS = "10.0.0.2/24"; };',
-        {"LOCAL_GATEWAY": "10.0.0.9", "LOCAL_ADDRESS": "10.0.0.2/24"}, ["--network-veth"],
-        ["ip address add 10.0.0.2/24 dev eth0", "ip route add default via 10.0.0.9 dev eth0"]),
+        'container-init.variables.LOCAL_GATEWAY = "10.0.0.9";', {"LOCAL_GATEWAY": "10.0.0.9"}, ["--network-veth"],
+        ["ip route add default via 10.0.0.9 dev eth0"]),
 }
 
 
@@ -113,6 +110,7 @@ FAULTS = {
     'extraVeths.a.hostBridge = "br0,br1";': "containers.web.extraVeths.a.hostBridge",
     'tmpfs = [ "/a b" ];': "containers.web.tmpfs",
     'tmpfs = [ "a" ];': "containers.web.tmpfs",
+    'additionalCapabilities = [ "CAP_SYS_TIME CAP_MKNOD" ];': "containers.web.additionalCapabilities",
     '''extraFlags = [ "--setenv=A=b\\"" ];''': "containers.web.extraFlags",
     '''extraFlags = [ "--setenv=A=b\\\\" ];''': "containers.web.extraFlags",
 }

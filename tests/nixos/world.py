@@ -112,12 +112,20 @@ class World:
     def _ip(self, *commands):
         subprocess.run([*self._enter, "ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
 
+    def _run(self, arguments, environment):
+        return subprocess.run([*self._enter, "--root", "--wdns=/", *arguments], env=environment,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
     def run(self, arguments, environment):
         """What a command prints; it must succeed."""
-        done = subprocess.run([*self._enter, "--root", "--wd=/", *arguments], env=environment,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        done = self._run(arguments, environment)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def status(self, arguments, environment):
+        """The exit status of a command, and its messages."""
+        done = self._run(arguments, environment)
+        return done.returncode, done.stderr
 
     def record(self, arguments, environment):
         """The commands that a script runs, each a list of words."""
