@@ -252,9 +252,12 @@ in
         }
       ) enabled;
 
-      # The links that start claims are left alone by systemd-networkd and NetworkManager.
+      # The links that start claims are left alone by systemd-networkd and NetworkManager. Of the
+      # package, systemd.packages takes units alone. NixOS lets systemd-networkd read this file at once.
       services.udev.packages = [ cfg.package ];
       systemd.packages = [ cfg.package ];
+      systemd.network.units."79-container-init.network".text =
+        builtins.readFile ../systemd/container-init.network;
 
       boot.kernel.sysctl = mkIf cfg.refuseRedirects {
         "net.ipv4.conf.all.accept_redirects" = mkDefault false;

@@ -3,19 +3,35 @@
 {
   lib,
   stdenv,
+  buildPackages,
+  catch2_3,
   fmt,
   libmnl,
   pkg-config,
 }:
 let
   top = toString ../..;
-  needed = [ "Makefile" "LICENSE" "common" "hooks" "init" "man" ];
+  needed = [
+    "LICENSE"
+    "Makefile"
+    "common"
+    "hooks"
+    "init"
+    "man"
+    "tests/lib"
+    "tests/tests.mk"
+    "tests/unit"
+  ];
   isNeeded =
     path:
     let
       relative = lib.removePrefix "${top}/" (toString path);
     in
-    relative != "hooks/nixos" && builtins.elem (builtins.head (lib.splitString "/" relative)) needed;
+    relative == "tests"
+    || (
+      !lib.hasPrefix "hooks/nixos" relative
+      && lib.any (one: relative == one || lib.hasPrefix "${one}/" relative) needed
+    );
 in
 stdenv.mkDerivation {
   pname = "container-init";
@@ -32,7 +48,11 @@ stdenv.mkDerivation {
   strictDeps = true;
   enableParallelBuilding = true;
   nativeBuildInputs = [ pkg-config ];
-  buildInputs = [ fmt libmnl ];
+  buildInputs = [
+    fmt
+    libmnl
+  ];
+  checkInputs = [ catch2_3 ];
 
   # The unit is an example here: below lib/systemd it would be merged into that of the containers module.
   makeFlags = [
@@ -46,13 +66,24 @@ stdenv.mkDerivation {
   ++ (
     if stdenv.hostPlatform.isStatic then
       # The compiler of pkgsStatic adds -static to every link, which rules -static-pie out.
-      [ "STATIC=yes" "LINK_FLAGS=-static" ]
+      [
+        "STATIC=yes"
+        "LINK_FLAGS=-static"
+      ]
     else
       [ "STATIC=no" ]
   );
 
-  # The module has no units of these names: systemd.packages takes them from here.
+  # The unit tests; the others need root.
+  doCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
+  checkTarget = "build/tests/unit-tests";
+  postCheck = "build/tests/unit-tests";
+
+  # The module has no units of these names: systemd.packages takes them from here. No program is for a
+  # user's PATH; the link is what meta.mainProgram stands for.
   postInstall = ''
+    mkdir $out/bin
+    ln -s ../libexec/container-init/container-init $out/bin
     install -D --mode=644 -t $out/lib/systemd/system $out/share/container-init/container-links.*
     rm $out/share/container-init/container-links.*
   '';
@@ -64,9 +95,14 @@ stdenv.mkDerivation {
     done
   '';
 
+  # Of the machine that builds: those of pkgsStatic would make static systems.
+  passthru.tests = import ./tests.nix { inherit (buildPackages) lib testers; };
+
   meta = {
     description = "Static programs in the place of the shell scripts around systemd-nspawn containers";
     license = lib.licenses.mit;
+    maintainers = [ ];
+    mainProgram = "container-init";
     platforms = lib.platforms.linux;
   };
 }

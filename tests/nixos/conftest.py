@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 
 import pytest
 
@@ -11,6 +12,7 @@ from world import World
 
 
 NIXPKGS = os.environ.get("NIXPKGS")
+LIB = pathlib.Path(NIXPKGS).resolve() / "lib" if NIXPKGS else HERE / "stub-lib.nix"
 
 
 def pytest_collection_modifyitems(config, items):
@@ -52,3 +54,17 @@ def world(tmp_path_factory, build):
     made.add_bridges("br0", "br1", "eth1", "eth2", "eth3")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def run_check(nix, world):
+    """Builds one of system.checks, of which the evaluation writes the text: its status, and what it prints."""
+    def run(check):
+        text = nix.store_file(check).read_text()
+        for path in re.findall(r"/nix/store/\w{32}-[\w.-]+", text):
+            if nix.store_file(path).exists():
+                world.write(path, nix.store_file(path).read_text())
+        world.run(["/bin/rm", "-rf", "/build", "/out"], {})
+        world.run(["/bin/mkdir", "/build"], {})
+        return world.status(["/bin/sh", "-euc", f"cd /build\n{text}"], {"out": "/out", "PATH": "/usr/bin:/bin"})
+    return run

@@ -12,6 +12,8 @@
   # Whether systemd.tmpfiles.settings is there, which NixOS has since 23.11.
   hasTmpfilesSettings ? true,
   canExecute ? true,
+  # Whether options that no module here declares are errors.
+  allDeclared ? true,
 }:
 let
   lib = import "${toString nixpkgs}/lib";
@@ -87,16 +89,23 @@ let
         networking.extraHosts = text;
         networking.networkmanager.enable = any false;
         nix.package = any (fromStore "nix");
+        # Of versions before 22.05.
+        nixpkgs.localSystem.system = any "x86_64-linux";
         services.udev.extraRules = text;
         services.udev.packages = list;
         system.checks = list;
         system.stateVersion = any stateVersion;
+        systemd.network.units = mkOption {
+          default = { };
+          type = types.attrsOf (types.submodule { options.text = text; });
+        };
         systemd.tmpfiles = {
           rules = list;
         }
         // lib.optionalAttrs hasTmpfilesSettings { settings = any { }; };
         virtualisation.containers.enable = any false;
       };
+      config._module.check = allDeclared;
       config._module.args = {
         inherit pkgs;
         utils = import "${toString nixpkgs}/nixos/lib/utils.nix" { inherit lib config pkgs; };
@@ -131,7 +140,9 @@ in
     ++ lib.concatMap (lib.mapAttrsToList (
       path: { d }: "d ${path} ${d.mode} ${d.user} ${d.group} -"
     )) (lib.attrValues (config.systemd.tmpfiles.settings or { }));
-  # Where NixOS takes rules of udev, units and files of systemd-networkd from.
+  # Of /etc/systemd/network, if systemd-networkd is enabled.
+  network = lib.mapAttrs (_: file: file.text) config.systemd.network.units;
+  # Where NixOS takes rules of udev and units from.
   packages = {
     udev = map toString config.services.udev.packages;
     systemd = map toString config.systemd.packages;

@@ -38,8 +38,9 @@ class Nix:
         """The path that a derivation is built at."""
         return pathlib.Path(self._in_own_store("nix-build", "--no-out-link", *arguments).strip())
 
-    def check_flake(self, url):
-        self._in_own_store("nix", *FLAKES, "flake", "check", url)
+    def flake(self, *arguments):
+        """What `nix flake` prints."""
+        return self._in_own_store("nix", *FLAKES, "flake", *arguments)
 
     def _in_own_store(self, *command):
         """What a command prints. What it builds names no other store, so that it needs no sandbox."""
@@ -71,6 +72,7 @@ class System:
         self.faults = found["faults"]
         self.checks = found["checks"]
         self.tmpfiles = found["tmpfiles"]
+        self.network = found["network"]
         self.packages = found["packages"]
         self.hosts = found["hosts"]
         self.options = found["options"]

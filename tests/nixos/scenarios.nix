@@ -81,6 +81,18 @@ in
     really-long-long-name-2 = pair 5;
   };
 
+  # What systemd.network.networks."50-vb-bridged" becomes.
+  systemd.network.units."50-vb-bridged.network".text = ''
+    [Match]
+    Name=vb-bridged
+
+    [Network]
+    Bridge=br0
+
+    [Bridge]
+    Isolated=yes
+  '';
+
   systemd.services = {
     "container@" =
       { lib, ... }:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The module beside what a configuration has already: nothing else of it changes."""
 
+import os
+import pathlib
 import re
 import shutil
 
@@ -9,6 +11,7 @@ import pytest
 from evaluation import HERE, MODULE, EvaluationError, configuration, module, read_environment_file
 from world import PROGRAMS
 
+TOP = MODULE.parent.parent
 PACKAGE = PROGRAMS.removesuffix("/libexec/container-init")
 START = f"{PROGRAMS}/pre-start {PROGRAMS}/start"
 WEB = 'containers.web = { config = { }; privateNetwork = true; hostAddress = "10.0.0.1"; localAddress = "10.0.0.2"; };'
@@ -18,6 +21,10 @@ OURS = {"ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "RestartPrev
 
 def addition(text):
     return f'systemd.services."container@web" = {{ lib, ... }}: {{ {text} }};'
+
+
+def variables(text):
+    return f"containers.web.container-init.variables = {{ {text} }};"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +74,7 @@ def test_roots_of_ephemeral_containers_stay_out_of_reach(stock, ours):
     assert ours.tmpfiles == ["d /run/nixos-containers 0700 root root -"]
 
 
-def test_files_for_udev_and_networkd_are_those_of_the_package(stock, ours):
+def test_units_and_rules_of_udev_are_those_of_the_package(stock, ours):
     assert stock.packages == {"udev": [], "systemd": []}
     assert ours.packages == {"udev": [PACKAGE], "systemd": [PACKAGE]}
 
@@ -82,8 +89,17 @@ def test_the_host_takes_no_redirects(evaluate, stock, ours):
     assert off.sysctl == {}
 
 
+def test_networkd_has_the_file_that_is_installed_elsewhere(stock, ours):
+    """Under the same name, as it decides which files win."""
+    assert stock.network == {}
+    ((name, text),) = ours.network.items()
+    assert re.search(rf"^NETWORK_FILE = .*/{name}$", (TOP / "Makefile").read_text(), re.MULTILINE)
+    assert text == (TOP / "hooks/systemd/container-init.network").read_text()
+
+
 def everything(system):
-    return system.units, system.etc, system.warnings, system.tmpfiles, system.packages, system.hosts
+    return (system.units, system.etc, system.warnings, system.tmpfiles, system.network, system.packages,
+            system.hosts, system.faults, system.checks)
 
 
 def test_not_enabled_it_changes_nothing(evaluate, stock):
@@ -163,6 +179,48 @@ def test_another_package_can_be_given(evaluate):
              '{ type = "derivation"; name = "mine"; outPath = "/nix/store/mine"; };')
     unit = evaluate(module(WEB, other)).unit("web")
     assert unit.one("ExecReload") == "/nix/store/mine/libexec/container-init/reload"
+
+
+# Other versions of NixOS
+
+
+OLDER = "--arg", "containersModule", HERE / "older-containers.nix", "--arg", "hasTmpfilesSettings", "false"
+# A directory with nixos-containers.nix of other versions, as VERSION.nix.
+VERSIONS = os.environ.get("CONTAINERS_MODULES")
+EVERY_OPTION = f"""containers.web = {{
+    privateNetwork = true; hostAddress = "10.0.0.1"; localAddress = "10.0.0.2"; ephemeral = true; enableTun = true;
+    tmpfs = [ "/var" ]; extraVeths.lan0.localAddress = "10.1.0.2"; bindMounts."/my data" = {{ }};
+    path = "{PACKAGE}"; }};"""
+
+
+def test_options_that_an_older_version_lacks_are_variables(evaluate):
+    found = evaluate(module(EVERY_OPTION, variables('PRIVATE_USERS = "pick"; LOCAL_MAC_ADDRESS = "02:00:00:00:00:01";')),
+                     *OLDER)
+    assert found.faults == found.warnings == []
+    assert found.variables("web").items() >= {
+        "PRIVATE_USERS": "pick", "LOCAL_MAC_ADDRESS": "02:00:00:00:00:01", "EPHEMERAL": "1", "TMPFS": "/var",
+        "EXTRA_VETHS": "lan0,LOCAL_ADDRESS=10.1.0.2"}.items()
+    assert found.tmpfiles == ["d /run/nixos-containers 0700 root root -"]
+
+
+def check_is_ours(system):
+    assert system.faults == []
+    for unit in system.unit("web"), system.unit(""):
+        assert unit.one("ExecStart") == START
+        assert unit.one("ExecReload") == f"{PROGRAMS}/reload"
+        assert unit.all("ExecStartPre") == unit.all("ExecStartPost") == []
+
+
+def test_an_older_version_is_understood(evaluate):
+    check_is_ours(evaluate(module(EVERY_OPTION), *OLDER))
+
+
+@pytest.mark.skipif(not VERSIONS, reason="CONTAINERS_MODULES names no directory with other versions of the stock module")
+def test_every_version_at_hand_is_understood(evaluate):
+    versions = sorted(pathlib.Path(VERSIONS).resolve().glob("*.nix"))
+    assert versions
+    for version in versions:
+        check_is_ours(evaluate(module(EVERY_OPTION), "--arg", "containersModule", version))
 
 
 # What a configuration adds
@@ -321,10 +379,6 @@ def test_a_stock_module_that_is_not_understood_is_an_error(before, after, evalua
 
 
 # Variables, faults
-
-
-def variables(text):
-    return f"containers.web.container-init.variables = {{ {text} }};"
 
 
 def test_variables_without_an_option_can_be_set(evaluate):

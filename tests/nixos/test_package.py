@@ -8,12 +8,11 @@ import subprocess
 
 import pytest
 
-from conftest import NIXPKGS
+from conftest import LIB
 from evaluation import HERE, MODULE
 
 TOP = MODULE.parent.parent
 PROGRAMS = ["container-init", "post-start", "pre-start", "reload", "start"]
-LIB = pathlib.Path(NIXPKGS).resolve() / "lib" if NIXPKGS else HERE / "stub-lib.nix"
 
 LIBMNL = """
 libdir=${pcfiledir}/..
@@ -41,7 +40,7 @@ def package(libmnl):
     """The package as an expression."""
     return lambda is_static: f"""
         let pkgs = import {HERE}/machine-pkgs.nix {{ lib = import {LIB}; isStatic = {is_static}; libmnl = {libmnl}; }};
-        in (import {MODULE}/package.nix pkgs)"""
+        in (pkgs.callPackage {MODULE}/package.nix {{ }})"""
 
 
 # Files that `make install` installs for a host, and what does the same on NixOS.
@@ -52,17 +51,18 @@ FOR_OTHER_HOSTS = {
     "share/container-init/sysctl.d/50-container-init.conf": "boot.kernel.sysctl of the module",
     **dict.fromkeys(["share/container-init/container-nat.service", "share/container-init/container-nat",
                      "share/container-init/container-nat.nft"], "networking.nat"),
-    "share/container-init/tmpfiles.d/container-init.conf": "systemd.tmpfiles.rules of the module",
+    "share/container-init/tmpfiles.d/container-init.conf": "systemd.tmpfiles of the module",
+    "lib/systemd/network/79-container-init.network": "systemd.network.units of the module",
 }
 # Files that NixOS takes from services.udev.packages and systemd.packages, to which the module adds the package.
-FOR_NIXOS = {"lib/udev/rules.d/90-container-init.rules", "lib/systemd/network/79-container-init.network",
-             "lib/systemd/system/container-links.socket",
+FOR_NIXOS = {"lib/udev/rules.d/90-container-init.rules", "lib/systemd/system/container-links.socket",
              "lib/systemd/system/container-links.service"}
 
 
 def check_installed(out):
     assert sorted(path.name for path in (out / "libexec/container-init").iterdir()) == PROGRAMS
-    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert os.readlink(out / "bin/container-init") == "../libexec/container-init/container-init"
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and not path.is_symlink()}
     pages = {path for path in files if path.startswith("share/man/")}
     assert "share/man/man5/container.conf.5" in pages
     programs = {f"libexec/container-init/{name}" for name in PROGRAMS}
@@ -89,10 +89,20 @@ def test_the_dynamic_package(package, nix):
     assert needs_libraries(out / "libexec/container-init/container-init")
 
 
-def test_the_source_has_neither_tests_nor_module(package, nix):
+def test_the_source_has_the_unit_tests_alone_and_not_the_module(package, nix):
     source = nix.store_file(nix.evaluate("--expr", f'"${{{package("true")}.src}}"'))
-    assert sorted(path.name for path in source.iterdir()) == ["LICENSE", "Makefile", "common", "hooks", "init", "man"]
+    assert sorted(path.name for path in source.iterdir()) == [
+        "LICENSE", "Makefile", "common", "hooks", "init", "man", "tests"]
+    assert sorted(path.name for path in (source / "tests").iterdir()) == ["lib", "tests.mk", "unit"]
     assert not (source / "hooks/nixos").exists()
+
+
+def test_it_has_what_nixpkgs_wants_of_a_package(package, nix):
+    found = nix.evaluate("--expr", f"""with {package("false")}; {{
+        inherit meta doCheck; tests = builtins.attrNames passthru.tests; }}""")
+    assert found["meta"].keys() == {"description", "license", "maintainers", "mainProgram", "platforms"}
+    assert found["doCheck"]
+    assert "pair" in found["tests"]
 
 
 def test_the_version_is_that_of_the_programs(package, nix, build):
