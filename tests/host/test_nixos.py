@@ -101,6 +101,40 @@ def test_pair(host, machine):
     assert_unreachable(host, web)
 
 
+@pytest.fixture
+def network_files(networkd):
+    """The configuration's files of systemd-networkd, which runs."""
+    directory = pathlib.Path("/etc/systemd/network")
+    directory.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as undo:
+        for file in (NIXOS / "network").iterdir():
+            undo.callback(pathlib.Path(shutil.copy(file, directory)).unlink)
+        networkd()
+        yield
+
+
+def network_file(host, link):
+    """The file by which systemd-networkd treats a link."""
+    state = pathlib.Path("/run/systemd/netif/links", str(host.link(link)["ifindex"]))
+    lines = state.read_text().splitlines() if state.exists() else []
+    return "".join(line.removeprefix("NETWORK_FILE=") for line in lines if line.startswith("NETWORK_FILE="))
+
+
+def test_a_file_of_the_configuration_serves_a_link(host, network_files, machine):
+    """systemd.network.networks; without one, networkd leaves the link alone by a file of the module."""
+    host.add_bridge("br0", "192.168.0.1/24", "fc00::1/7")
+    host.add_bridge("br1", "192.168.1.1/24")
+    web, bridged = machine("pair", **pair(1)), machine("bridged")
+    web.start()
+    bridged.start()
+    wait_until(lambda: network_file(host, "vb-bridged") == "/etc/systemd/network/50-vb-bridged.network", pause=0.2)
+    wait_until(lambda: network_file(host, "ve-pair").endswith("-container-init.network"), pause=0.2)
+    assert network_file(host, "ve-pair").startswith("/etc/systemd/network/")
+    wait_until(lambda: "isolated on" in run("bridge", "-d", "link", "show", "dev", "vb-bridged").stdout, pause=0.2)
+    assert_reachable(host, web)
+    assert host.pings("192.168.0.100", "fc00::2")
+
+
 def test_ipv6_in_the_options_of_ipv4(host, machine):
     web = machine("pair6", HOST_ADDRESS="fc00::2", LOCAL_ADDRESS="fc00::1")
     web.start()
