@@ -212,7 +212,7 @@ check-musl-static: $(MUSL_LIBRARY)/built
 
 # The NixOS module: evaluated, and what comes of it given to the programs.
 
-$(eval $(call target,packages,check-nixos,nixos,$(NIXPKGS_IS_ONE)))
+$(eval $(call target,packages,check-nixos,check nixos,$(NIXPKGS_IS_ONE)))
 check-nixos: $(BINARIES)
 	@NIXPKGS='$(NIXPKGS)' tests/lib/isolated tests/lib/run-one $(BUILD) nixos
 

@@ -103,26 +103,32 @@ let
   # a priority that lets these count in the place of those that they are made of.
   replaced =
     unit: ours:
+    let
+      found = lib.partition isStock (definitionsOf unit);
+    in
     mkMerge (
       map (mkOverride 99) (
-        map (
-          definition: if isStock definition then withoutScripts definition.value else located definition
-        ) (definitionsOf unit)
-        ++ [ ours ]
+        map (definition: withoutScripts definition.value) found.right
+        ++ map located found.wrong
+        ++ [ (ours (map (definition: definition.file) found.wrong)) ]
       )
     );
 
-  # What this module has to say of a unit. Text that others add to the script surrounds the start as it
-  # did that of the stock script; without such text there is no script at all.
+  # What this module has to say of a unit, which others define in these files. Text that they add to the
+  # script surrounds the start as it did that of the stock script; without such text there is no script
+  # at all. A command of theirs in the place of the start is a conflict, as it was, unless it is forced.
   start = "${program "pre-start"} ${program "start"}";
   unit =
     {
       hasFlake,
       environment ? { },
     }:
-    { config, ... }:
+    files:
+    { config, options, ... }:
     let
       isStarted = hasInfix start config.script;
+      isOfOthers = { file, value }: elem file files && value ? ExecStart;
+      priority = if any isOfOthers options.serviceConfig.definitionsWithLocations then 100 else 99;
     in
     {
       inherit environment;
@@ -138,7 +144,7 @@ let
         { ExecReload = program "reload"; }
         (mkIf isStarted {
           # One process, whose exit status keeps a faulty configuration from being tried again.
-          ExecStart = mkIf (config.script == "exec ${start}") (mkOverride 99 start);
+          ExecStart = mkIf (config.script == "exec ${start}") (mkOverride priority start);
           RestartPreventExitStatus = mkDefault "64 78 126 127";
           # What a container prints has no levels of its own.
           SyslogLevelPrefix = mkDefault false;
@@ -164,7 +170,8 @@ let
   check = pkgs.runCommand "container-init-check" { } ''
     mkdir root
     check() {
-      ${pkgs.runtimeShell} ${./check-container} ${program "start"} ${config.systemd.package}/bin "$1" "$PWD/root" "$2" || failed=1
+      ${pkgs.runtimeShell} ${./check-container} ${program "start"} ${config.systemd.package}/bin \
+        "$1" "$PWD/root" "$2" || failed=1
     }
     ${concatStrings (
       mapAttrsToList (name: _: ''
@@ -233,12 +240,25 @@ in
     };
   };
 
-  config = mkIf cfg.enable (mkMerge [
+  config = mkMerge [
     {
-      warnings = optional (!config.boot.enableContainers)
-        "virtualisation.container-init.enable has no effect: boot.enableContainers is false, its default without any containers.<name>. Containers of nixos-container need it to be true.";
+      warnings =
+        optional (cfg.enable && !config.boot.enableContainers)
+          "virtualisation.container-init.enable has no effect: boot.enableContainers is false, its default without any containers.<name>. Containers of nixos-container need it to be true."
+        ++ map
+          (
+            name:
+            "containers.${name}.container-init.variables has no effect where container-init does not run the container."
+          )
+          (
+            attrNames (
+              filterAttrs (
+                _: { container-init, ... }: container-init.variables != { } && !(cfg.enable && container-init.enable)
+              ) config.containers
+            )
+          );
     }
-    (mkIf config.boot.enableContainers {
+    (mkIf (cfg.enable && config.boot.enableContainers) {
       systemd.services = mapAttrs (unit: ours: mkIf (isUnderstood unit) (replaced unit ours)) ours;
 
       # After what nixos-containers.nix writes: the last assignment counts.
@@ -267,7 +287,13 @@ in
       # The scripts see to this mode: files of a container are not for users of the host.
       systemd.tmpfiles =
         if options.systemd.tmpfiles ? settings then
-          { settings.container-init."/run/nixos-containers".d = { mode = "0700"; user = "root"; group = "root"; }; }
+          {
+            settings.container-init."/run/nixos-containers".d = {
+              mode = "0700";
+              user = "root";
+              group = "root";
+            };
+          }
         else
           { rules = [ "d /run/nixos-containers 0700 root root -" ]; };
 
@@ -292,5 +318,5 @@ in
 
       warnings = concatLists (mapAttrsToList translation.ignored enabled);
     })
-  ]);
+  ];
 }

@@ -148,6 +148,25 @@ in
     systemd = map toString config.systemd.packages;
   };
   hosts = config.networking.extraHosts;
+  # What nixos-option and the manual say of the options of the module.
+  manual = lib.listToAttrs (
+    map
+      (
+        { name, ... }@entry:
+        lib.nameValuePair name {
+          description = entry.description.text or entry.description or "";
+          default = entry.default or null;
+        }
+      )
+      (
+        lib.filter ({ name, internal, ... }: !internal && lib.hasInfix "container-init." name) (
+          lib.optionAttrSetToDocList {
+            inherit (options) containers;
+            virtualisation = options.virtualisation.container-init or { };
+          }
+        )
+      )
+  );
   # Those of a container.
   options = lib.attrNames (options.containers.type.getSubOptions [ ]);
 }

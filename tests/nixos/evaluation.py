@@ -76,6 +76,7 @@ class System:
         self.packages = found["packages"]
         self.hosts = found["hosts"]
         self.options = found["options"]
+        self.manual = found["manual"]
 
     def unit(self, instance):
         """The unit of a container, or "" for the template."""

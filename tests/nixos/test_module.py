@@ -283,6 +283,13 @@ def test_commands_that_are_forced_win(unit_with):
     assert unit.one("ExecReload") == "/reload"
 
 
+def test_another_start_is_a_conflict_as_before(evaluate):
+    added = WEB + addition('serviceConfig.ExecStart = "/mine";')
+    for text in configuration(added), module(added):
+        with pytest.raises(EvaluationError, match='container@web".serviceConfig.ExecStart. has conflicting definition'):
+            evaluate(text)
+
+
 def test_a_second_reload_command_stays(evaluate, nix):
     list_of_stock = addition('serviceConfig.ExecReload = [ "/mine" ];')
     unit = evaluate(module(WEB, list_of_stock)).unit("web")
@@ -325,6 +332,15 @@ def test_a_unit_that_is_forced_as_a_whole_is_not_ours(evaluate):
     found = evaluate(module(WEB, imports=[MODULE, added]))
     assert found.unit("web").one("ExecStart") == "/mine"
     assert found.unit("web").all("ExecReload") == found.faults == []
+
+
+def test_options_have_texts_for_the_manual(ours):
+    assert ours.manual.keys() >= {
+        "virtualisation.container-init.enable", "virtualisation.container-init.package",
+        "containers.<name>.container-init.enable", "containers.<name>.container-init.variables"}
+    assert all(entry["description"] for entry in ours.manual.values())
+    assert ours.manual["virtualisation.container-init.package"]["default"]["text"] == (
+        "pkgs.pkgsStatic.callPackage ./package.nix { }")
 
 
 def test_others_may_declare_options_of_units_again(evaluate):
@@ -401,6 +417,16 @@ def test_variables_without_an_option_can_be_set(evaluate):
 ])
 def test_other_variables_are_errors(text, fault, evaluate):
     assert evaluate(module(WEB, variables(text))).faults == [f"containers.web.container-init.variables.{fault}"]
+
+
+@pytest.mark.parametrize("off", ["containers.web.container-init.enable = false;",
+                                 "virtualisation.container-init.enable = lib.mkForce false;"])
+def test_variables_of_a_container_without_it_are_a_warning(off, evaluate):
+    added = f"({{ lib, ... }}: {{ {off} }})"
+    found = evaluate(module(WEB, variables("MTU = 1400;"), imports=[MODULE, added]))
+    assert found.warnings == [
+        "containers.web.container-init.variables has no effect where container-init does not run the container."]
+    assert "MTU" not in found.file("web")
 
 
 def test_all_errors_are_found_at_once(evaluate):
