@@ -40,8 +40,17 @@ def of_programs(world, system, instance):
 
 
 def read_commands(text):
-    lines = text.replace("\\\n", "").splitlines()
-    return [shlex.split(line) for line in lines if line and not line.startswith("#")]
+    commands, line = [], ""
+    for part in text.replace("\\\n", "").splitlines(keepends=True):
+        line += part
+        if line.strip() and not line.startswith("#"):
+            try:
+                commands.append(shlex.split(line))
+            except ValueError:  # a quote that is closed on another line
+                continue
+        line = ""
+    assert not line
+    return commands
 
 
 def join_setenv(arguments):
@@ -119,6 +128,8 @@ FACTS = {
     "machinectl": lambda arguments: [("machine", *arguments)],
     "nixos-container": lambda arguments: [("nixos-container", *arguments)],
     "systemd-nspawn": lambda arguments: [],
+    # Words, and the file: printf '%s\0' WORD... >FILE
+    "printf": lambda arguments: [("record", arguments[-1][1:])],
     "ln": lambda arguments: [("claim", arguments[-1])],
     "rm": lambda arguments: [("remove", path) for path in arguments if path != "-f"],
     "sysctl": lambda arguments: [("sysctl", arguments[-1])],

@@ -81,17 +81,24 @@ in
     really-long-long-name-2 = pair 5;
   };
 
-  # What systemd.network.networks."50-vb-bridged" becomes.
-  systemd.network.units."50-vb-bridged.network".text = ''
-    [Match]
-    Name=vb-bridged
+  # What systemd.network.netdevs."20-br0" and networks."50-vb-bridged" become.
+  systemd.network.units = {
+    "20-br0.netdev".text = ''
+      [NetDev]
+      Name=br0
+      Kind=bridge
+    '';
+    "50-vb-bridged.network".text = ''
+      [Match]
+      Name=vb-bridged
 
-    [Network]
-    Bridge=br0
+      [Network]
+      Bridge=br0
 
-    [Bridge]
-    Isolated=yes
-  '';
+      [Bridge]
+      Isolated=yes
+    '';
+  };
 
   systemd.services = {
     "container@" =

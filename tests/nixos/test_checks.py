@@ -35,7 +35,7 @@ def test_what_can_be_started_is_built(built):
     assert built(
         container("web", PAIR), container("host", ""),
         container("bridge", 'privateNetwork = true; hostBridge = "br-later"; localAddress = "10.1.0.2/24";'),
-        container("quoted", 'extraFlags = [ "--setenv=A=\'$HOME `x` \\\\\\\\\'" ]; bindMounts."/my data" = { };'),
+        container("quoted", 'extraFlags = [ "--setenv=A=\'$HOME`x`\\\\\\\\\'" ]; bindMounts."/my data" = { };'),
         'containers.flake = { flake = "github:example/web?dir=a&ref=b"; };') == (0, "")
 
 

@@ -29,12 +29,16 @@ DIFFERENCES = [
     ("scripts", "nspawn", r"--bind-ro=/srv/my|data:/data", {"white-space"}, "the script splits a path at white space"),
     ("programs", "nspawn", r"--bind-ro=/srv/my data:/data", {"white-space"}, "a bind mount is one flag"),
 
+    ("programs", "nspawn", r"--private-users-ownership=auto", {"users-number"},
+     "the files of the root belong to users of the container, as with pick"),
     ("programs", "nspawn", r"--settings=yes", None, "the default of systemd-nspawn, which the script leaves out"),
 
     ("programs", "host", r"sysctl net/ipv[46]/conf/[\w-]+/(accept_ra|autoconf|accept_redirects)=0", None,
      "the host's end takes no Router Advertisements and no redirects"),
     ("programs", "host", r"(directory|claim) /run/container-links(/[\w-]+)?", None,
      "the host's ends are claimed, so that a manager of networks leaves them alone"),
+    ("programs", "host", r"(directory|mode|record) /run/container-variables(/[\w-]+)?( 700)?", None,
+     "what a container runs with is kept, so that a reload finds the differences"),
     ("programs", "host", r"remove /(var/lib|run)/nixos-containers/[\w-]+/etc/resolv.conf", None,
      "cp does the same by --remove-destination"),
     ("scripts", "host", r"(directory|mode) /run/nixos-containers( 700)?", None,

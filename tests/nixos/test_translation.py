@@ -67,10 +67,10 @@ TRANSLATIONS = {
         {"EXTRA_VETHS": "db,HOST_ADDRESS=10.1.0.1,LOCAL_ADDRESS=10.1.0.2"}, ["--network-veth-extra=db"],
         ["ip link set dev db up", "ip address add 10.1.0.2/32 dev db", "ip route add 10.1.0.1 dev db"]),
     "two extra pairs": (
-        'extraVeths.a = { hostBridge = "br0"; }; extraVeths.b = { localAddress6 = "fd00::2"; };',
-        {"EXTRA_VETHS": "a,HOST_BRIDGE=br0 b,LOCAL_ADDRESS6=fd00::2"},
+        'extraVeths.a = { hostBridge = "br0"; }; extraVeths.b = { localAddress6 = "fd00:11::2"; };',
+        {"EXTRA_VETHS": "a,HOST_BRIDGE=br0 b,LOCAL_ADDRESS6=fd00:11::2"},
         ["--network-veth-extra=a", "--network-veth-extra=b"],
-        ["ip link set dev a up", "ip link set dev b up", "ip address add fd00::2/128 dev b nodad"]),
+        ["ip link set dev a up", "ip link set dev b up", "ip address add fd00:11::2/128 dev b nodad"]),
     "plain flags": ('extraFlags = [ "--drop-capability=CAP_SYS_CHROOT" "--a  --b" ];', {}, [], []),
     "quoted flags": (
         '''extraFlags = [ "--setenv=A='$b'" ]; '''
@@ -173,8 +173,8 @@ def test_flags_are_the_words_that_the_script_sees(nix, nspawn, empty):
 
 
 def test_literal_flags_are_the_words_that_the_script_sees(nspawn, empty):
-    """Also of a file that NixOS wrote for its scripts alone, without this module."""
-    for flag in texts(200, ALPHABET):
+    """Also of a file that NixOS wrote for its scripts alone, without this module. Each word is a flag."""
+    for flag in texts(200, [letter + "--b" if letter in " \t" else letter for letter in ALPHABET]):
         read = read_environment_file(f'EXTRA_NSPAWN_FLAGS=" --a {flag}"\n')
         words = words_of_bash(read["EXTRA_NSPAWN_FLAGS"], empty)
         arguments = nspawn({**read, "LITERAL_NSPAWN_FLAGS": "1"})
