@@ -23,7 +23,6 @@ let
     filterAttrs
     hasInfix
     isAttrs
-    isString
     mapAttrs
     mapAttrs'
     mapAttrsToList
@@ -37,6 +36,8 @@ let
     mkPackageOption
     nameValuePair
     optional
+    optionalAttrs
+    toList
     types
     ;
 
@@ -76,19 +77,11 @@ let
     "script"
     "postStart"
   ];
+  # Not looked at, the scripts are not made.
   hasScripts =
-    definition:
-    isAttrs definition
-    && all (script: isString (definition.${script} or null)) scripts
-    && definition ? serviceConfig.ExecReload;
-  withoutScripts =
-    definition:
-    builtins.removeAttrs definition scripts
-    // {
-      serviceConfig = builtins.removeAttrs definition.serviceConfig [ "ExecReload" ];
-    };
+    definition: all (script: definition ? ${script}) scripts && definition ? serviceConfig.ExecReload;
   isUnderstood =
-    unit: any (definition: isStock definition && hasScripts (definition.value.${unit} or null)) others;
+    unit: any (definition: isStock definition && hasScripts (definition.value.${unit} or { })) others;
   notUnderstood = filter (unit: !isUnderstood unit) (attrNames ours);
 
   # The same definition at the place where it was made.
@@ -99,31 +92,31 @@ let
       imports = [ (if isAttrs value then { config = value; } else value) ];
     };
 
-  # The definitions of a unit with ours in the place of the stock scripts. They are all made again, with
-  # a priority that lets these count in the place of those that they are made of.
+  # The definitions of a unit with ours in the place of that with the stock scripts. All are made again,
+  # with a priority that lets these count in the place of those that they are made of.
   replaced =
     unit: ours:
     let
-      found = lib.partition isStock (definitionsOf unit);
+      found = lib.partition (definition: isStock definition && hasScripts definition.value) (definitionsOf unit);
     in
     mkMerge (
       map (mkOverride 99) (
-        map (definition: withoutScripts definition.value) found.right
+        map ({ value, ... }: ours value (map ({ file, ... }: file) found.wrong)) found.right
         ++ map located found.wrong
-        ++ [ (ours (map (definition: definition.file) found.wrong)) ]
       )
     );
 
-  # What this module has to say of a unit, which others define in these files. Text that they add to the
-  # script surrounds the start as it did that of the stock script; without such text there is no script
-  # at all. A command of theirs in the place of the start is a conflict, as it was, unless it is forced.
+  # The stock definition of a unit, with the programs for its scripts. Others define the unit in these files.
+  # Text that they add to the script surrounds the start as it did that of the stock script; without such
+  # text there is no script at all. A command of theirs in the place of the start is a conflict, as it was,
+  # unless it is forced.
   start = "${program "pre-start"} ${program "start"}";
   unit =
     {
       hasFlake,
       environment ? { },
     }:
-    files:
+    stock: files:
     { config, options, ... }:
     let
       isStarted = hasInfix start config.script;
@@ -131,27 +124,31 @@ let
       priority = if any isOfOthers options.serviceConfig.definitionsWithLocations then 100 else 99;
     in
     {
-      inherit environment;
-      # It hears of what a link loses from the first moment on.
-      wants = [ "container-links.socket" ];
-      after = [ "container-links.socket" ];
-      # nixos-container makes the system of a flake.
-      path = optional hasFlake nixos-container;
-      script = "exec ${start}";
-      # start configures the host's end, unless a forced script starts the container.
-      postStart = mkIf (!isStarted) (program "post-start");
-      serviceConfig = mkMerge [
-        { ExecReload = program "reload"; }
-        (mkIf isStarted {
-          # One process, whose exit status keeps a faulty configuration from being tried again.
-          ExecStart = mkIf (config.script == "exec ${start}") (mkOverride priority start);
-          RestartPreventExitStatus = mkDefault "64 78 126 127";
-          # What a container prints has no levels of its own.
-          SyslogLevelPrefix = mkDefault false;
-          # For what start needs while the container starts; systemd removes it with the unit.
-          RuntimeDirectory = [ "container-init/%i" ];
-        })
-      ];
+      config = builtins.removeAttrs stock [ "preStart" ] // {
+        environment = stock.environment // environment;
+        # It hears of what a link loses from the first moment on.
+        wants = stock.wants or [ ] ++ [ "container-links.socket" ];
+        after = stock.after or [ ] ++ [ "container-links.socket" ];
+        # nixos-container makes the system of a flake.
+        path = stock.path or [ ] ++ optional hasFlake nixos-container;
+        script = "exec ${start}";
+        # start configures the host's end, unless a forced script starts the container.
+        postStart = mkIf (!isStarted) (program "post-start");
+        serviceConfig =
+          stock.serviceConfig
+          // {
+            ExecReload = program "reload";
+          }
+          // optionalAttrs isStarted {
+            # One process, whose exit status keeps a faulty configuration from being tried again.
+            ExecStart = mkIf (config.script == "exec ${start}") (mkOverride priority start);
+            RestartPreventExitStatus = mkDefault "64 78 126 127";
+            # What a container prints has no levels of its own.
+            SyslogLevelPrefix = mkDefault false;
+            # For what start needs while the container starts; systemd removes it with the unit.
+            RuntimeDirectory = toList (stock.serviceConfig.RuntimeDirectory or [ ]) ++ [ "container-init/%i" ];
+          };
+      };
     };
 
   ours = {

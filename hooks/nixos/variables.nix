@@ -8,6 +8,7 @@ let
     concatLists
     concatStringsSep
     elem
+    elemAt
     filter
     foldl'
     genList
@@ -30,6 +31,8 @@ let
   readAssigned =
     text:
     let
+      # Nearly every text: as a whole, and not character by character.
+      plain = match "\"([^\"\\]*)(\"?)" text;
       add = state: mode: value: { inherit mode; value = state.value + value; };
       enter = state: mode: add state mode "";
       step = {
@@ -52,7 +55,13 @@ let
           state: c: add state "double" (if elem c [ "\"" "\\" "`" "$" ] then c else "\\" + c);
       };
     in
-    foldl' (state: c: step.${state.mode} state c) { mode = "before"; value = ""; } (characters text);
+    if plain != null then
+      {
+        mode = if elemAt plain 1 == "" then "double" else "before";
+        value = elemAt plain 0;
+      }
+    else
+      foldl' (state: c: step.${state.mode} state c) { mode = "before"; value = ""; } (characters text);
 
   # NAME="VALUE" for an EnvironmentFile=.
   assign =
