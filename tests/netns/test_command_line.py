@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import socket
 import subprocess
 
 import pytest
@@ -238,13 +239,32 @@ def test_without_proc(network, build, program, skip_without):
     assert done.returncode == 0
 
 
+# Where the journal listens, with another /run.
+PRIVATE_RUN = ["unshare", "--mount", "sh", "-c", 'mount -n --bind "$1" /run && shift && exec "$@"', "sh"]
+
+
 @pytest.mark.parametrize("program", HOOKS)
-def test_journal_gets_levels(namespace, build, program):
+def test_journal_gets_levels(namespace, build, program, skip_without, tmp_path, monkeypatch):
     """JOURNAL_STREAM holds device and inode of standard error when that is the journal."""
+    skip_without("mounts")
+    (tmp_path / "systemd/journal").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "systemd/journal")
+    journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    journal.bind("socket")
     reader, writer = os.pipe()
     status = os.fstat(writer)
-    for stream, level in ((f"{status.st_dev}:{status.st_ino}", "<3>"), ("1:1", "")):
-        subprocess.run([build / program], env={"JOURNAL_STREAM": stream}, stderr=writer)
-        assert os.read(reader, 4096).decode().startswith(f"{level}{program}: INSTANCE is not set")
+    text = f"{program}: INSTANCE is not set"
+    for stream in (f"{status.st_dev}:{status.st_ino}", "1:1"):
+        namespace.run([*PRIVATE_RUN, tmp_path, build / program], {"JOURNAL_STREAM": stream},
+                      capture_output=False, stderr=writer)
+        if stream == "1:1":
+            assert os.read(reader, 4096).decode().startswith(text)
+        else:
+            message = journal.recv(4096)
+            assert b"PRIORITY\n" + (1).to_bytes(8, "little") + b"3\n" in message
+            assert text.encode() in message
+    with pytest.raises(BlockingIOError):
+        journal.recv(4096)
+    journal.close()
     os.close(reader)
     os.close(writer)

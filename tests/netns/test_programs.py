@@ -84,6 +84,7 @@ def test_system_calls(network, build, unrelated_links):
     assert start.count("sendto") == 2
     assert len(start) <= 40
     clean = system_calls(network.host, build / "pre-start")
-    assert clean.count("sendto") == 2
-    assert len(clean) <= 40
-    assert system_calls(network.host, build / "pre-start").count("sendto") == 1
+    addresses = 2  # of the container's end: whether the host has them
+    assert clean.count("sendto") == 2 + addresses
+    assert len(clean) <= 50
+    assert system_calls(network.host, build / "pre-start").count("sendto") == 1 + addresses

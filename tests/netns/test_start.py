@@ -189,7 +189,8 @@ def test_root(starter):
         "etc/resolv.conf": 0o644, "sbin": 0o755, "sbin/init": 0o644}
     assert first["etc/os-release"][2] == first["etc/machine-id"][2] == ""
     assert first["etc/resolv.conf"][2] == COPIED + "nameserver 192.0.2.1\n"
-    assert tree(starter.run_directory).keys() == {".", "containers"}
+    assert tree(starter.run_directory).keys() == {
+        ".", "containers", "container-variables", "container-variables/web"}
     assert (starter.run_directory / "containers").stat().st_mode & 0o7777 == 0o700
     assert starter.run().returncode == 0
     assert tree(starter.root) == first

@@ -15,11 +15,24 @@ NIXPKGS = os.environ.get("NIXPKGS")
 LIB = pathlib.Path(NIXPKGS).resolve() / "lib" if NIXPKGS else HERE / "stub-lib.nix"
 
 
+# What a test needs that is not of this tree: a fixture, and where it is.
+GIVEN = {"nixpkgs": NIXPKGS, "versions": os.environ.get("CONTAINERS_MODULES")}
+
+
 def pytest_collection_modifyitems(config, items):
-    """Without a nixpkgs tree, the tests that need none."""
-    if not NIXPKGS:
-        config.hook.pytest_deselected(items=[item for item in items if "nixpkgs" in item.fixturenames])
-        items[:] = [item for item in items if "nixpkgs" not in item.fixturenames]
+    """Without what is not given, the tests that need none of it."""
+    missing = {name for name, path in GIVEN.items() if not path}
+    left_out = [item for item in items if missing.intersection(item.fixturenames)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def versions():
+    """nixos-containers.nix of other versions of NixOS, as DIRECTORY/VERSION.nix."""
+    found = sorted(pathlib.Path(GIVEN["versions"]).resolve().glob("*.nix"))
+    assert found
+    return found
 
 
 @pytest.fixture(scope="session")
