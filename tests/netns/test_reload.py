@@ -136,7 +136,7 @@ def state(namespace, macs):
         text = namespace.run(["ip", "-o", *command.split()]).stdout
         for word, plain in ((r"^\d+: ", ""), (r"@if\d+|@\w+", ""), (r".*(fe80::.*:|fe80::/64|ff00::/8| table local ).*", ""),
                             (r"(link-netns|link-netnsid|group|state) \S+", ""), (r"<\S+>", ""),
-                            (r"qdisc.*qlen \d+", ""), (r" pref medium", "")):
+                            (r"qdisc.*qlen \d+", ""), (r" pref medium| linkdown", "")):
             text = re.sub(word, plain, text, flags=re.M)
         text = re.sub(r"link/ether (\S+)", lambda found: found[1] if found[1] in macs else "", text)
         texts += (" ".join(line.split()) for line in text.splitlines())
