@@ -9,12 +9,16 @@ import pytest
 
 TREE = pathlib.Path(__file__).parents[2]
 COMPILER = "g++-99"
-# "Installs" the compiler, and keeps what it was called with.
+# "Installs" the compiler, and keeps what it was called with. A link to g++ would not do, where that is
+# ccache(1), which looks for a compiler of the name that it is called by.
 APT_GET = f"""\
 #!/bin/sh
 echo "$*" >>"${{0%/*}}/calls"
 case $1 in
-install) ln -s "$(command -v g++)" "${{0%/*}}/{COMPILER}" ;;
+install)
+  printf '#!/bin/sh\\nexec "%s" "$@"\\n' "$(command -v g++)" >"${{0%/*}}/{COMPILER}"
+  chmod +x "${{0%/*}}/{COMPILER}"
+  ;;
 esac
 """
 APT_CACHE = """\

@@ -13,7 +13,6 @@ import subprocess
 import pytest
 
 import debian
-from waiting import wait_until
 
 TREE = pathlib.Path(__file__).parents[2]
 PROGRAMS = "/usr/libexec/container-init"
@@ -127,7 +126,6 @@ cp /opt/stage2 /var/lib/containers/web/sbin/init
 cat >/etc/containers/web.conf <<'END'
 HOST_ADDRESS=10.1.0.1
 LOCAL_ADDRESS=10.1.0.2
-RELOAD_COMMAND="/sbin/init report"
 END
 systemctl enable --now container@web
 """
@@ -146,9 +144,14 @@ def shown(host, *properties):
     return dict(value.split("=", 1) for value in values)
 
 
-def assert_running(host):
+def assert_running(host, address="10.1.0.1"):
     assert shown(host, "ActiveState", "NeedDaemonReload") == {"ActiveState": "active", "NeedDaemonReload": "no"}
-    assert "10.1.0.1/32" in host.output_of("ip -brief address show dev ve-web")
+    assert host.output_of("ip -brief -4 address show dev ve-web").split()[2:] == [f"{address}/32"]
+
+
+def local_addresses(host):
+    """Of the container's end."""
+    return host.output_of(f"nsenter --net --target {leader(host)} ip -brief -4 address show dev eth0").split()[2:]
 
 
 def journal(host):
@@ -169,11 +172,13 @@ def test_life_of_the_package(host, manager, current):
     assert host.output_of(manager.verify) == ""
     assert leader(host) == first
     assert_running(host)
-    host.output_of("systemctl reload container@web")
-    wait_until(lambda: "ns net" in journal(host))
+    host.output_of("sed -i s/10.1.0/10.2.0/ /etc/containers/web.conf && systemctl reload container@web")
+    assert leader(host) == first
+    assert_running(host, "10.2.0.1")
+    assert local_addresses(host) == ["10.2.0.2/32"]
     host.output_of("systemctl restart container@web")
     assert leader(host) != first
-    assert_running(host)
+    assert_running(host, "10.2.0.1")
 
     # The removal stops the container, and takes nothing of it away.
     host.output_of(manager.remove)
@@ -186,5 +191,5 @@ def test_life_of_the_package(host, manager, current):
 
     host.output_of(f"{manager.install} /opt/current")
     host.output_of("systemctl start container@web")
-    assert_running(host)
+    assert_running(host, "10.2.0.1")
     assert host.output_of("systemctl is-enabled container@web") == "enabled\n"
