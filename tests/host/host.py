@@ -306,6 +306,11 @@ class Debian:
         succeed("umount", self.root)
         shutil.rmtree(self._directory)
 
+    def unmask_bus(self):
+        """The system bus of D-Bus, which leads to systemd inside."""
+        for unit in "dbus.service", "dbus.socket":
+            (self.root / "etc/systemd/system" / unit).unlink()
+
     def add_unit(self, name, text, *required_by):
         (self.root / "etc/systemd/system" / name).write_text(text)
         for target in required_by:

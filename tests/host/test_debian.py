@@ -2,13 +2,14 @@
 """Containers that boot systemd."""
 
 import pathlib
+import re
 import shlex
 import shutil
 
 import pytest
 
 from container import wait_until
-from host import LONG, PAIR, assert_reachable, seconds_to, succeed
+from host import LONG, PAIR, assert_reachable, run, seconds_to, succeed
 
 PING = """
 [Unit]
@@ -62,11 +63,22 @@ ExecStart=sh -c 'sh /probe >/run/service'
 """
 
 
+@pytest.fixture
+def reloadable(debian):
+    """Makes containers in which a reload runs a script."""
+
+    def make(script):
+        web, system = debian(RELOAD_COMMAND=shlex.quote(shlex.join(["/bin/sh", "-c", script])), **PAIR)
+        system.unmask_bus()
+        return web, system
+
+    return make
+
+
 @pytest.mark.emulated
-def test_reload_of_debian(host, debian):
-    """The command may do what a service of the container may, and is beside its systemd."""
-    command = shlex.quote(shlex.join(["/bin/sh", "-c", "sh /probe >/run/command"]))
-    web, system = debian(RELOAD_COMMAND=command, **PAIR)
+def test_reload_of_debian(host, reloadable):
+    """The command may do what a service of the container may, as it is one."""
+    web, system = reloadable("sh /probe >/run/command")
     (system.root / "probe").write_text(PROBE)
     system.add_unit("probe.service", PROBE_UNIT, "multi-user.target")
     web.start()
@@ -76,9 +88,18 @@ def test_reload_of_debian(host, debian):
                         for name in ("command", "service"))
     assert command[0] == service[0]
     assert "Seccomp:\t2\n" in command[0]
-    assert command[2] == "/init.scope\n"
+    assert re.fullmatch(r"/system.slice/container-reload-\d+.service\n", command[2])
     assert service[2] == "/system.slice/probe.service\n"
     web.stop()
+
+
+def test_status_of_reload(host, reloadable):
+    web, _ = reloadable("exit 7")
+    web.start()
+    assert run("systemctl", "reload", web.service).returncode != 0
+    assert "status=7" in web.journal()
+    assert web.state() == "active"
+    assert_reachable(host, web)
 
 
 # Wants network-online.target, as many services do, and cannot be told which links that means.
@@ -174,8 +195,7 @@ def test_container_in_a_container(debian, build):
     """By the same unit, and known to the machined of the outer one."""
     web, root = debian(**PAIR)
     web.drop_in("TimeoutStartSec=5min")
-    for unit in "dbus.service", "dbus.socket":
-        (root.root / "etc/systemd/system" / unit).unlink()
+    root.unmask_bus()
     inner = root.root / "var/lib/containers/inner/sbin"
     inner.mkdir(parents=True)
     shutil.copy(build / "tests/stage2", inner / "init")

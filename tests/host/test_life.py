@@ -442,20 +442,25 @@ def reported(container):
 
 @pytest.mark.parametrize("users", ["no", "pick"])
 def test_reload(host, container, users):
-    """The command runs in every namespace of the container."""
-    web = container(PRIVATE_USERS=users, RELOAD_COMMAND="/sbin/init report", **PAIR)
+    """The network of the container becomes that of its file, while the container runs."""
+    web = container(PRIVATE_USERS=users, **PAIR)
     web.start()
+    leader = web.leader()
+    web.configure({**web.variables, "LOCAL_ADDRESS": "10.1.0.3", "HOST_ADDRESS6": "fd01::3"})
     succeed("systemctl", "reload", web.service)
-    found = wait_until(lambda: reported(web), pause=0.1)
-    for namespace in ("mnt", "net", "pid", "uts", "ipc", "user", "cgroup"):
-        assert found["ns", namespace] == os.readlink(f"/proc/{web.leader()}/ns/{namespace}")
+    assert web.leader() == leader
     assert_reachable(host, web)
+    assert host.misses("10.1.0.2")
+    assert "ve-web 10.1.0.1 - eth0 10.1.0.3, fd01::3 - fd01::2" in web.property("StatusText")
 
 
-def test_status_of_reload(host, container):
-    web = container(RELOAD_COMMAND="/sbin/init exit 7", **PAIR)
+def test_reload_of_an_init_without_a_bus(host, container):
+    """It cannot be asked to run the command."""
+    web = container(RELOAD_COMMAND="/sbin/init report", **PAIR)
     web.start()
     assert run("systemctl", "reload", web.service).returncode != 0
-    assert "status=7" in web.journal()
+    assert "status=69" in web.journal()
+    assert ("reload: the service manager of container web does not answer: it must be systemd, with the system "
+            "bus of D-Bus; systemctl restart applies everything\n" in web.journal())
     assert web.state() == "active"
     assert_reachable(host, web)
