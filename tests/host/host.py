@@ -164,7 +164,7 @@ class Machine:
         succeed("systemctl", "daemon-reload")
 
         def remove():
-            shutil.rmtree(path.parent)
+            path.unlink()
             succeed("systemctl", "daemon-reload")
 
         self._undo.callback(remove)

@@ -304,7 +304,7 @@ def test_waiter_that_does_not_wait(host, container, once, number):
     """The start fails in its time, and nothing is left."""
     before = host.traces()
     web = quiet(container, once, **PAIR)
-    web.drop_in("TimeoutStartSec=3", "Restart=no")
+    web.drop_in("TimeoutStartSec=3")
     web.start_soon()
     wait_until(lambda: "waiting for READY=1" in web.property("StatusText"), seconds=LONG, pause=0.05)
     os.kill(waiter_of(web), number)
@@ -432,12 +432,6 @@ def test_private_users(host, container, srv):
     web.start()
     assert web.first_user() == 0
     assert "belongs to user" not in web.journal()
-
-
-def reported(container):
-    """What `stage2 report` printed when it was run by a reload, by its first two words."""
-    lines = [line.split(maxsplit=2) for line in container.journal().splitlines()]
-    return {tuple(words[:2]): words[2] for words in lines if len(words) == 3}
 
 
 @pytest.mark.parametrize("users", ["no", "pick"])

@@ -2,6 +2,7 @@
 """Every kind of network that a configuration can ask for, as the host and the container see it."""
 
 import pathlib
+import sys
 import time
 
 import pytest
