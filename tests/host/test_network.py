@@ -8,7 +8,7 @@ import time
 import pytest
 
 from container import wait_until
-from host import (CGROUPS, LONG, PAIR, PROGRAMS, assert_reachable, assert_unreachable, pair, run,
+from host import (CGROUPS, LONG, PAIR, assert_reachable, assert_unreachable, pair, run,
                   seconds_to, succeed)
 
 
