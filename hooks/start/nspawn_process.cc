@@ -42,11 +42,15 @@ Leader open_leader(const NspawnProcess& nspawn, pid_t process) {
 bool keeps_stop_signal(const NspawnProcess& nspawn, const Leader& leader) {
   const auto status = status_of(leader.process);
   return status && (contains_signal(status->blocked, kStopSignal) ||
-                    status->name == kInitOfNspawn || executes_own(nspawn, leader.process));
+                    status->name == kInitOfNspawn || executes_own_init(nspawn, leader));
+}
+
+bool executes_own_init(const NspawnProcess& nspawn, const Leader& leader) {
+  return executes_own(nspawn, leader.process);
 }
 
 bool executes_own_program(const NspawnProcess& nspawn, const Leader& leader) {
-  return executes_own(nspawn, leader.process) || !lists_children(getpid()) ||
+  return executes_own_init(nspawn, leader) || !lists_children(getpid()) ||
          std::ranges::any_of(children_of(leader.process),
                              [&](pid_t child) { return executes_own(nspawn, child); });
 }

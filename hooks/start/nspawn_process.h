@@ -15,7 +15,7 @@ struct NspawnProcess {
   pid_t process = 0;
   Descriptor pidfd;                      // of the process, pidfd_open(2)
   std::optional<FileId> container_init;  // the program that the container starts with
-  bool sends_stop_signal = false;        // as its kill signal
+  int kill_signal = 0;                   // that it sends to PID 1 to stop the container
 };
 
 // PID 1 of the container.
@@ -30,6 +30,9 @@ Leader open_leader(const NspawnProcess& nspawn, pid_t process);
 // Whether PID 1 keeps the stop signal, as container-init does and systemd-nspawn's own init: from
 // then on a stop is not lost.
 bool keeps_stop_signal(const NspawnProcess& nspawn, const Leader& leader);
+
+// Whether PID 1 executes a program of the container's own by now.
+bool executes_own_init(const NspawnProcess& nspawn, const Leader& leader);
 
 // Whether the container executes a program of its own, as PID 1 or below systemd-nspawn's own init,
 // --as-pid2. True as well where that cannot be known, with a kernel without CONFIG_PROC_CHILDREN.

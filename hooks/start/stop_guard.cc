@@ -22,10 +22,14 @@ bool was_asked_to_stop(pid_t nspawn) {
   return status && contains_signal(status->pending, SIGCONT);
 }
 
+bool takes_kill_signal(const NspawnProcess& nspawn, const Leader& leader) {
+  return nspawn.kill_signal == kStopSignal || executes_own_init(nspawn, leader);
+}
+
 void repeat_stop(const NspawnProcess& nspawn, const Leader& leader) {
   if (!was_asked_to_stop(nspawn.process)) return;
-  if (nspawn.sends_stop_signal) {
-    send_signal(leader.pidfd, kStopSignal);
+  if (takes_kill_signal(nspawn, leader)) {
+    send_signal(leader.pidfd, nspawn.kill_signal);
   } else {
     send_signal(nspawn.pidfd, SIGTERM);
   }

@@ -23,8 +23,9 @@ void keep_trace_of_stop();
 class StopGuard {
  public:
   // When to look again, from now; nothing while PID 1 is not known, and once a stop reaches the
-  // container, and one that was asked for before has been repeated. Where the kill signal is not
-  // the one that container-init keeps, systemd-nspawn is asked a second time, and ends at once.
+  // container, and one that was asked for before has been repeated. While PID 1 still is
+  // container-init, and the kill signal not the one that it keeps, systemd-nspawn is asked a second
+  // time, and ends at once.
   std::optional<std::chrono::milliseconds> look(const NspawnProcess& nspawn, const Leader& leader);
 
  private:

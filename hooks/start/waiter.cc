@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/core.h>
@@ -24,6 +25,7 @@
 #include "common/base/notify.h"
 #include "common/base/program.h"
 #include "common/base/stop_signal.h"
+#include "common/config/text_values.h"
 #include "common/network/lookup.h"
 #include "common/network/plan.h"
 #include "common/network/rtnetlink.h"
@@ -57,10 +59,9 @@ struct Waiter {
   std::optional<Hold> hold{};  // of systemd-nspawn
 };
 
-// An empty name is the default, which is that signal.
-bool is_stop_signal(const std::string& name) {
-  return name.empty() || name == "SIGRTMIN+3" || name == "RTMIN+3" ||
-         name == std::to_string(kStopSignal);
+// An empty name is the default.
+int number_of_signal(const std::string& name) {
+  return name.empty() ? kStopSignal : std::get<int>(parse_signal(name));
 }
 
 // This process keeps its number when it becomes systemd-nspawn.
@@ -68,7 +69,7 @@ NspawnProcess this_as_nspawn(const Config& config, const Programs& programs) {
   return {.process = getpid(),
           .pidfd = open_process(getpid()),
           .container_init = identify(programs.container_init),
-          .sends_stop_signal = is_stop_signal(config.kill_signal)};
+          .kill_signal = number_of_signal(config.kill_signal)};
 }
 
 void wake_by(const Descriptor& wake, const Descriptor& source, std::uint32_t how = 0) {

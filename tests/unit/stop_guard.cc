@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -56,6 +57,17 @@ void run_init_of_nspawn(int patience) {
   _exit(sigtimedwait(&stop, nullptr, &time) == kStopSignal ? kStopped : kNotStopped);
 }
 
+// An init of the container's own, which keeps the signal that it gets.
+void run_own_init(int) {
+  nanosleep(&kMoment, nullptr);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR2);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  execl("/bin/sleep", "sleep", "20", nullptr);
+  _exit(1);
+}
+
 // Has one child, the container, and its exit status. Forgets a stop that it is asked for.
 void run_nspawn(bool is_asked_to_stop, void (*run_init)(int)) {
   keep_trace_of_stop();
@@ -65,11 +77,11 @@ void run_nspawn(bool is_asked_to_stop, void (*run_init)(int)) {
   _exit(WEXITSTATUS(container.wait()));
 }
 
-NspawnProcess nspawn_of(const Child& child, bool sends_stop_signal = true) {
+NspawnProcess nspawn_of(const Child& child, int kill_signal = kStopSignal) {
   return {.process = child.pid(),
           .pidfd = open_process(child.pid()),
           .container_init = {},
-          .sends_stop_signal = sends_stop_signal};
+          .kill_signal = kill_signal};
 }
 
 // Until it is done, or systemd-nspawn has ended.
@@ -90,9 +102,9 @@ pid_t child_of(const NspawnProcess& nspawn) {
 }
 
 // As waitpid(2) gives it, of systemd-nspawn under the eyes of the guard.
-int guarded(bool is_asked_to_stop, bool sends_stop_signal, void (*run_init)(int) = run_container) {
+int guarded(bool is_asked_to_stop, int kill_signal, void (*run_init)(int) = run_container) {
   Child child([=] { run_nspawn(is_asked_to_stop, run_init); });
-  const NspawnProcess nspawn = nspawn_of(child, sends_stop_signal);
+  const NspawnProcess nspawn = nspawn_of(child, kill_signal);
   guard(nspawn, child_of(nspawn));
   return child.wait();
 }
@@ -113,28 +125,41 @@ TEST_CASE("only SIGCONT is blocked, beside those that are") {
 
 TEST_CASE("a stop that came too early is repeated to the container") {
   if (!has_pid_namespaces()) return;
-  const int status = guarded(true, true);
+  const int status = guarded(true, kStopSignal);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == kStopped);
 }
 
 TEST_CASE("also to systemd-nspawn's own init") {
   if (!has_pid_namespaces()) return;
-  CHECK(WEXITSTATUS(guarded(true, true, run_init_of_nspawn)) == kStopped);
-  CHECK(WEXITSTATUS(guarded(false, true, run_init_of_nspawn)) == kNotStopped);
+  CHECK(WEXITSTATUS(guarded(true, kStopSignal, run_init_of_nspawn)) == kStopped);
+  CHECK(WEXITSTATUS(guarded(false, kStopSignal, run_init_of_nspawn)) == kNotStopped);
 }
 
 TEST_CASE("or to systemd-nspawn, where it sends another signal") {
   if (!has_pid_namespaces()) return;
-  const int status = guarded(true, false);
+  const int status = guarded(true, SIGUSR2);
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGTERM);
 }
 
+TEST_CASE("an init that takes another signal gets that a second time") {
+  if (!has_pid_namespaces()) return;
+  Child child([] { run_nspawn(true, run_own_init); });
+  const NspawnProcess nspawn = nspawn_of(child, SIGUSR2);
+  const pid_t container = child_of(nspawn);
+  guard(nspawn, container);
+  const auto status = status_of(container);
+  kill(container, SIGKILL);
+  REQUIRE(status.has_value());
+  CHECK(contains_signal(status->pending, SIGUSR2));
+  CHECK(WIFEXITED(child.wait()));
+}
+
 TEST_CASE("nothing is stopped that nobody asked to stop") {
   if (!has_pid_namespaces()) return;
-  for (const bool sends_stop_signal : {true, false}) {
-    const int status = guarded(false, sends_stop_signal);
+  for (const int kill_signal : {kStopSignal, SIGUSR2}) {
+    const int status = guarded(false, kill_signal);
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == kNotStopped);
   }
