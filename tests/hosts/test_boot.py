@@ -12,12 +12,13 @@ import roots
 from roots import run, write
 from waiting import LONG, wait_until
 
-# A file for every link, as many hosts have one, and a bridge of networkd's.
+# A bridge of networkd's, and a file for every link, as many hosts have one, with the line of
+# container-hooks(8) that leaves the containers' out.
 NETWORKD = {
     "10-br0.netdev": "[NetDev]\nName=br0\nKind=bridge\n",
     "20-br0.network": "[Match]\nName=br0\n[Network]\nAddress=10.2.0.1/24\nAddress=fd02::1/64\n"
                       "ConfigureWithoutCarrier=yes\n",
-    "30-all.network": "[Match]\nType=ether\n[Network]\nDHCP=yes\n",
+    "30-all.network": "[Match]\nType=ether\nProperty=!CONTAINER_INIT=1\n[Network]\nDHCP=yes\n",
 }
 CONTAINERS = {
     "web": {"HOST_ADDRESS": "10.1.0.1", "LOCAL_ADDRESS": "10.1.0.2",
