@@ -140,8 +140,8 @@ std::vector<RunningContainer> find_concerned(Rtnetlink& rtnetlink,
     const auto link = find_link(rtnetlink, index);
     if (!link || !link->is_up) continue;
     if (link->kind == "bridge" && losses.brought_up.contains(index)) return find_all_running();
-    if (auto claimant = find_claimant(link->name))
-      concerned.try_emplace(claimant->instance, *std::move(claimant));
+    if (const auto claimant = find_claimant(link->name))
+      concerned.try_emplace(claimant->instance, *claimant);
   }
   std::vector<RunningContainer> containers;
   for (auto& [name, container] : concerned) containers.push_back(std::move(container));

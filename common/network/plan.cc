@@ -168,11 +168,12 @@ std::optional<Operation> reverse(const Operation& operation) {
 // Routes before the addresses that they need.
 Plan removals(const std::vector<Plan>& before, const Plan& wanted) {
   Plan removed;
-  for (const Plan& plan : before)
-    for (auto operation = plan.rbegin(); operation != plan.rend(); ++operation)
-      if (const auto reversed = reverse(*operation);
-          reversed && !contains(wanted, *operation) && !contains(removed, *reversed))
-        removed.push_back(*reversed);
+  const auto remove = [&](const Operation& operation) {
+    const auto reversed = reverse(operation);
+    if (reversed && !contains(wanted, operation) && !contains(removed, *reversed))
+      removed.push_back(*reversed);
+  };
+  for (const Plan& plan : before) std::for_each(plan.rbegin(), plan.rend(), remove);
   return removed;
 }
 

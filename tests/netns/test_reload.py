@@ -377,6 +377,18 @@ def test_a_link_that_the_container_has_taken_away(running, kind):
     assert running.host.state() == before
 
 
+def test_an_address_of_the_host_is_not_the_container_s(running):
+    running.start(V4)
+    running.host.ip("link add br7 type bridge", "address add 10.1.0.77/24 dev br7")
+    before = running.host.state()
+    done = running.reload({**V4, "LOCAL_ADDRESS": "10.1.0.77"})
+    assert (done.returncode, done.stderr) == (
+        78, "start: LOCAL_ADDRESS: 10.1.0.77 is an address of this host, by link br7; wanted: one that nobody else has\n")
+    assert running.host.state() == before
+    running.host.ip("link delete br7")
+    running.reloads({"HOST_ADDRESS": "10.1.0.2", "LOCAL_ADDRESS": "10.1.0.1"})  # the ends change places
+
+
 def test_what_is_healed_is_the_network_of_now(running, starter):
     running.start(V4)
     running.reloads({**V4, "HOST_ADDRESS": "10.1.0.9"})
