@@ -1479,7 +1479,7 @@ def test_without_a_journal_lines_go_to_standard_error(starter, tmp_path, names_s
 def test_nspawn_that_cannot_be_executed(starter, manager):
     """What is said of it goes to the service manager itself."""
     starter.be_stub("#!/no/such/interpreter\n")
-    started = starter.start({**DUAL_STACK, "NOTIFY_SOCKET": "/run/manager"}, stderr=subprocess.PIPE)
+    started = starter.start({**DUAL_STACK, "NOTIFY_SOCKET": "/run/manager", **NO_LEAK_CHECK}, stderr=subprocess.PIPE)
     assert started.wait() == NOT_FOUND
     assert started.stderr.read().startswith("start: cannot execute ")
     assert manager.receive_until("cannot execute")
