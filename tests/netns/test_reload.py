@@ -430,8 +430,9 @@ def unit_status(starter, running, variables):
         return text.decode()
 
 
-def test_status_of_the_unit(running, starter):
-    """The network of now, and what waits."""
+def test_status_of_the_unit(running, starter, skip_without):
+    """The network of now, and what waits; a user cannot speak in the name of another process."""
+    skip_without("root")
     running.start(V4)
     text = unit_status(starter, running, {**V4, "HOST_ADDRESS": "10.1.0.9", "TMPFS": "/a"})
     assert text == "STATUS=next start: TMPFS; ve-web 10.1.0.9 - eth0 10.1.0.2"
