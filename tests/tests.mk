@@ -4,7 +4,7 @@
 define HELP_TESTS
 @echo
 @echo 'make demo        run a container in a network of its own and ping it (root)'
-@echo 'make check       run the tests: 3 minutes; TESTS="-k bridge" selects some'
+@echo 'make check       run the tests: 3 to 4 minutes; TESTS="-k bridge" selects some'
 @echo
 @echo 'For development, after "make deps-all" as root; tests/README.md has a line on each:'
 endef
