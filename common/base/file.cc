@@ -2,7 +2,6 @@
 #include "common/base/file.h"
 
 #include <fcntl.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <array>
@@ -45,15 +44,6 @@ std::optional<std::string> read_link(const std::string& path) {
 std::string parent_directory(const std::string& path) {
   const auto slash = path.rfind('/', path.find_last_not_of('/'));
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
-bool copy_content(const Descriptor& from, const Descriptor& to) {
-  constexpr std::size_t kMost = 1 << 30;
-  ssize_t size = 0;
-  do {
-    size = sendfile(to.get(), from.get(), nullptr, kMost);
-  } while (size > 0 || (size < 0 && errno == EINTR));
-  return size == 0;
 }
 
 bool write_all(int fd, std::string_view text) {

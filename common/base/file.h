@@ -21,10 +21,6 @@ std::optional<std::string> read_link(const std::string& path);
 // The directory above a path; "/" where there is none, as for "/" and "a".
 std::string parent_directory(const std::string& path);
 
-// From where both files are to the end of the first, sendfile(2). False, with errno set, if not all
-// of it could be copied.
-bool copy_content(const Descriptor& from, const Descriptor& to);
-
 // False, with errno set, if not all of it could be written.
 bool write_all(int fd, std::string_view text);
 
